@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every external program that liveos may start, declared once.
+
+A `Command` is a value: it can be printed, compared and tested without being run.
+``liveos.host.run`` is the only module that runs one.
+"""
+
+import shlex
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program: where it comes from, how old it may be, and which verbs need it.
+
+    ``programs`` are the names it has, first choice first. ``version_arguments`` make it print a
+    version; ``minimum`` is compared with the first dotted number in what it prints.
+    """
+
+    programs: tuple[str, ...]
+    fedora: str
+    debian: str
+    verbs: tuple[str, ...]
+    purpose: str
+    version_arguments: tuple[str, ...] = ("--version",)
+    minimum: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The first choice among its names."""
+        return self.programs[0]
+
+    @property
+    def how_to_install(self) -> str:
+        """The next step when it is missing."""
+        return f"install it: dnf install {self.fedora}, or apt install {self.debian}"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program and its final arguments.
+
+    ``accepted`` lists the statuses that mean success; ``environment`` adds to the minimal one.
+    """
+
+    tool: Tool
+    arguments: tuple[str, ...]
+    accepted: frozenset[int] = frozenset({0})
+    environment: tuple[tuple[str, str], ...] = field(default=())
+
+    def __str__(self) -> str:
+        prefix = [f"{name}={shlex.quote(value)}" for name, value in self.environment]
+        return " ".join([*prefix, shlex.join((self.tool.name, *self.arguments))])
+
+
+SFDISK = Tool(
+    ("sfdisk",), "util-linux", "fdisk", ("install",), "writes partition tables", minimum="2.35"
+)
+MKFS_FAT = Tool(
+    ("mkfs.fat",), "dosfstools", "dosfstools", ("install",), "makes FAT filesystems",
+    ("--help",), minimum="4.1",
+)  # fmt: skip
+MKE2FS = Tool(
+    ("mke2fs",), "e2fsprogs", "e2fsprogs", ("install",), "makes ext4 filesystems",
+    ("-V",), minimum="1.45",
+)  # fmt: skip
+DEBUGFS = Tool(
+    ("debugfs",), "e2fsprogs", "e2fsprogs", ("install",), "edits ext4 filesystems in files",
+    ("-V",), minimum="1.45",
+)  # fmt: skip
+E2CP = Tool(
+    ("e2cp",), "e2tools", "e2tools", ("install",), "streams files into ext4 filesystems",
+    (),
+)  # fmt: skip
+MCOPY = Tool(
+    ("mcopy",), "mtools", "mtools", ("install",), "streams files into FAT filesystems",
+    minimum="4.0.18",
+)  # fmt: skip
+GRUB_MKIMAGE = Tool(
+    ("grub2-mkimage", "grub-mkimage"), "grub2-tools-minimal grub2-pc-modules",
+    "grub-common grub-pc-bin", ("install",), "builds the BIOS boot loader", minimum="2.02",
+)  # fmt: skip
+QEMU = Tool(
+    ("qemu-system-x86_64", "qemu-kvm"), "qemu-system-x86-core", "qemu-system-x86",
+    ("boot", "prove"), "runs virtual machines", minimum="6.2",
+)  # fmt: skip
+QEMU_IMG = Tool(
+    ("qemu-img",), "qemu-img", "qemu-utils", ("boot", "prove"), "makes throw-away disk layers",
+    minimum="6.2",
+)  # fmt: skip
+QEMU_IO = Tool(
+    ("qemu-io",), "qemu-img", "qemu-utils", ("prove",), "writes into throw-away disk layers",
+    minimum="6.2",
+)  # fmt: skip
+
+ALL_TOOLS = (
+    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2CP, MCOPY, GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
+)  # fmt: skip

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a LiveOS medium is, as frozen facts. Absent facts are None, never guessed.
+
+Sizes are bytes. Paths inside a medium are absolute POSIX paths with the spelling found there.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from liveos.formats.binary import Extent
+from liveos.report import Finding
+
+
+class MediumKind(StrEnum):
+    """What kind of thing was looked at."""
+
+    ISO = "iso"
+    DISK = "disk"
+    FILESYSTEM = "filesystem"
+    SQUASHFS = "squashfs"
+    EROFS = "erofs"
+    DIRECTORY = "directory"
+    LIVE = "live"
+
+
+class Container(StrEnum):
+    """The compressed, read-only filesystem around the root, if any."""
+
+    SQUASHFS = "squashfs"
+    EROFS = "erofs"
+    NONE = "none"
+
+
+class PersistenceKind(StrEnum):
+    """How changes to the root can be kept (design.md, ``overlay status``)."""
+
+    SNAPSHOT = "snapshot"
+    DIRECTORY = "directory"
+    IMAGE = "image"
+
+
+class Firmware(StrEnum):
+    """Which firmware reads a boot menu."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+class Family(StrEnum):
+    """Which initramfs live scheme an image belongs to (images.md section 6, step 3)."""
+
+    DMSQUASH = "dmsquash-live"
+    MKINITRD = "mkinitrd-live"
+    KIWI = "kiwi-live"
+    LIVE_BOOT = "live-boot"
+    INSTALLER = "installer"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file on a medium, as bytes of a container that can be read without mounting anything.
+
+    ``container`` is a file or device of the host. ``extents`` are its pieces in order, in bytes
+    of the container; None when they are not known (the file is listed but cannot be streamed).
+    """
+
+    path: str
+    size: int
+    container: Path
+    extents: tuple[Extent, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The root filesystem and what it is packed in, outermost first."""
+
+    file: FileRef | None
+    container: Container
+    compression: str | None
+    nested: str | None
+    filesystem: str | None
+    label: str | None
+    uuid: str | None
+    apparent_size: int | None
+    used_size: int | None
+    stored_size: int
+
+    @property
+    def is_flat(self) -> bool:
+        """The container holds /usr directly, so only OverlayFS can give it memory."""
+        return self.container is not Container.NONE and self.nested is None
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel that a boot entry of the medium can start."""
+
+    file: FileRef
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Initramfs:
+    """An initial RAM filesystem: which dracut made it and what it can do."""
+
+    file: FileRef
+    dracut: str | None
+    modules: tuple[str, ...]
+    kernel: str | None
+    systemd: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One bootable item of a boot menu. ``options`` keeps the words as written, in order."""
+
+    title: str
+    firmware: Firmware
+    menu: str
+    label: str | None
+    kernel: str | None
+    initrd: tuple[str, ...]
+    options: tuple[str, ...]
+    command: str = "linux"
+    default: bool = False
+    submenu: tuple[str, ...] = ()
+
+    @property
+    def live_source(self) -> str | None:
+        """The value of ``root=`` if this entry starts a live system."""
+        roots = [word[5:] for word in self.options if word.startswith("root=")]
+        return roots[-1] if roots else None
+
+
+@dataclass(frozen=True, slots=True)
+class PersistenceOption:
+    """A kind of memory, and whether this image can have it; ``reason`` says why not."""
+
+    kind: PersistenceKind
+    usable: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """The persistent overlay of an installed image."""
+
+    kind: PersistenceKind
+    path: str
+    size: int | None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A file beside the image that holds a home filesystem or swap space."""
+
+    path: str
+    size: int
+    encrypted: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One LiveOS image on a medium: a directory with a root, and what boots it."""
+
+    name: str
+    family: Family
+    root: Root
+    kernels: tuple[Kernel, ...] = ()
+    initramfs: tuple[Initramfs, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    persistence: tuple[PersistenceOption, ...] = ()
+    overlay: Overlay | None = None
+    home: Store | None = None
+    swap: Store | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """A boot loader file: a PE image on the EFI side, or a BIOS boot sector or core image."""
+
+    path: str
+    firmware: Firmware
+    arch: str | None
+    role: str
+    signers: tuple[str, ...] = ()
+    sbat: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    file: FileRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """How firmware can start the medium."""
+
+    bios: bool
+    uefi: tuple[str, ...]
+    secure_boot: bool
+    loaders: tuple[Loader, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition, by byte range."""
+
+    number: int
+    name: str | None
+    type: str
+    offset: int
+    size: int
+    filesystem: str | None = None
+    label: str | None = None
+    uuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImplantedMd5:
+    """The checksum that implantisomd5 wrote into the volume descriptor (images.md 1.9)."""
+
+    md5: str
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """Everything that ``inspect`` knows of a source."""
+
+    path: Path
+    kind: MediumKind
+    label: str | None
+    size: int
+    images: tuple[Image, ...] = ()
+    boot: Boot = field(default_factory=lambda: Boot(bios=False, uefi=(), secure_boot=False))
+    partitions: tuple[Partition, ...] = ()
+    implanted_md5: ImplantedMd5 | None = None
+    warnings: tuple[Finding, ...] = ()

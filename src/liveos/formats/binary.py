@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Byte sources and fixed-layout records: what every format reader stands on."""
 
+import bisect
+import itertools
 import os
 import struct
 import typing
@@ -127,27 +129,27 @@ class ExtentSource:
     def __init__(self, container: ByteSource, extents: typing.Sequence[Extent]) -> None:
         self._container = container
         self.extents = tuple(extents)
-        self._size = sum(extent.length for extent in self.extents)
+        ends = itertools.accumulate(extent.length for extent in self.extents)
+        self._starts = [0, *ends]
 
     @property
     def size(self) -> int:
-        return self._size
+        return self._starts[-1]
 
     def read_at(self, offset: int, length: int) -> bytes:
         _check_range(self, offset, length)
+        end = offset + length
         parts = []
-        start = 0
-        for extent in self.extents:
-            low = max(offset, start)
-            high = min(offset + length, start + extent.length)
-            if low < high:
-                if extent.offset is None:
-                    parts.append(bytes(high - low))
-                else:
-                    parts.append(self._container.read_at(extent.offset + low - start, high - low))
-            start += extent.length
-            if start >= offset + length:
-                break
+        index = bisect.bisect_right(self._starts, offset) - 1
+        while offset < end:
+            extent, within = self.extents[index], offset - self._starts[index]
+            piece = min(end - offset, extent.length - within)
+            if extent.offset is None:
+                parts.append(bytes(piece))
+            else:
+                parts.append(self._container.read_at(extent.offset + within, piece))
+            offset += piece
+            index += 1
         return b"".join(parts)
 
 

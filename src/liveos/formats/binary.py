@@ -38,6 +38,16 @@ class ByteSource(Protocol):
         """Exactly ``length`` bytes at ``offset``; `TruncatedError` when they are not there."""
 
 
+class ByteSink(Protocol):
+    """Random-access writing, with the one barrier that crash safety can be built on."""
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Write all of ``data`` at ``offset``."""
+
+    def flush(self) -> None:
+        """Return when everything written before is durable."""
+
+
 class MemorySource:
     """A byte source over bytes in memory."""
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Progress on a terminal: one redrawn line below the finished steps."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
+
+from liveos.cli.progress import duration, finding_line
+from liveos.cli.text import printable
+from liveos.report import Finding
+from liveos.sizes import format_size
+
+
+@contextmanager
+def bar_reporter(console: Console) -> Iterator["BarReporter"]:
+    """A reporter whose line is gone when the operation is over; finished steps stay."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False, table_column=_one_line(2)),
+        BarColumn(bar_width=None, table_column=_one_line(1)),
+        _Amount(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console, expand=True, transient=True) as progress:
+        bar = BarReporter(progress)
+        yield bar
+        bar.finish()
+
+
+def _one_line(ratio: int) -> Column:
+    return Column(ratio=ratio, no_wrap=True, overflow="ellipsis")
+
+
+class BarReporter:
+    """Bar, bytes, rate and remaining time of the step that runs."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def step(self, title: str, number: int, of: int) -> None:
+        self.finish()
+        self._task = self._progress.add_task(f"[{number}/{of}] {printable(title)}", total=None)
+
+    def progress(self, done: int, total: int | None) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=total)
+
+    def finding(self, finding: Finding) -> None:
+        self._progress.console.print(finding_line(finding))
+
+    def finish(self) -> None:
+        """The bar of a step that is over becomes a plain line, so that bars do not pile up."""
+        if self._task is not None:
+            task = self._progress.tasks[-1]
+            self._progress.console.print(f"{task.description}  {duration(task.elapsed or 0)}")
+            self._progress.remove_task(self._task)
+            self._task = None
+
+
+class _Amount(ProgressColumn):
+    """Bytes and bytes per second in binary units; nothing for a step that counts none."""
+
+    def render(self, task: Task) -> Text:
+        if not task.completed:
+            return Text("")
+        whole = f" of {format_size(int(task.total))}" if task.total else ""
+        rate = f"  {format_size(int(task.speed))}/s" if task.speed else ""
+        return Text(f"{format_size(int(task.completed))}{whole}{rate}", style="cyan")

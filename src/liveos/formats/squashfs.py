@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads squashfs 4.0 images without mounting them: directories, links, files at random."""
+
+import itertools
+import stat
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from liveos.formats.binary import (
+    ByteSource,
+    Extent,
+    FormatError,
+    MemorySource,
+    Record,
+    TruncatedError,
+)
+from liveos.formats.codecs import BlockCache
+from liveos.formats.squashfs_metadata import Cursor, Metadata, Place
+from liveos.formats.squashfs_records import (
+    METADATA_SIZE,
+    NO_FRAGMENT,
+    OPTIONS,
+    STORED_DATA,
+    DirectoryEntry,
+    DirectoryHeader,
+    DirectoryInode,
+    ExtendedDirectoryInode,
+    ExtendedFileInode,
+    FileInode,
+    Fragment,
+    InodeHeader,
+    InodeType,
+    SquashFlag,
+    Superblock,
+    SymlinkInode,
+)
+from liveos.formats.tree import FileKind, FileTree, Node, entry_name
+
+# Bounds on what a hostile image can make us hold; real images stay far below.
+_LARGEST_LISTING = 64 << 20  # a directory of a quarter million names of 255 bytes
+_MOST_BLOCKS = 1 << 22  # 16 GiB in blocks of 4 KiB, 512 GiB in those of 128 KiB
+_LONGEST_SYMLINK = 65535
+_DATA_BUDGET = 8 << 20
+
+_LISTING_EXTRA = 3  # a directory's size counts "." and "..", which are not stored
+_LONGEST_RUN = 256  # entries after one directory header
+_FRAGMENTS_PER_BLOCK = METADATA_SIZE // Fragment.layout().size
+
+_KINDS: dict[int, tuple[FileKind, int, type[Record] | None]] = {
+    InodeType.DIRECTORY: (FileKind.DIRECTORY, stat.S_IFDIR, DirectoryInode),
+    InodeType.FILE: (FileKind.FILE, stat.S_IFREG, FileInode),
+    InodeType.SYMLINK: (FileKind.SYMLINK, stat.S_IFLNK, SymlinkInode),
+    InodeType.BLOCK_DEVICE: (FileKind.OTHER, stat.S_IFBLK, None),
+    InodeType.CHARACTER_DEVICE: (FileKind.OTHER, stat.S_IFCHR, None),
+    InodeType.FIFO: (FileKind.OTHER, stat.S_IFIFO, None),
+    InodeType.SOCKET: (FileKind.OTHER, stat.S_IFSOCK, None),
+    InodeType.EXTENDED_DIRECTORY: (FileKind.DIRECTORY, stat.S_IFDIR, ExtendedDirectoryInode),
+    InodeType.EXTENDED_FILE: (FileKind.FILE, stat.S_IFREG, ExtendedFileInode),
+    InodeType.EXTENDED_SYMLINK: (FileKind.SYMLINK, stat.S_IFLNK, SymlinkInode),
+    InodeType.EXTENDED_BLOCK_DEVICE: (FileKind.OTHER, stat.S_IFBLK, None),
+    InodeType.EXTENDED_CHARACTER_DEVICE: (FileKind.OTHER, stat.S_IFCHR, None),
+    InodeType.EXTENDED_FIFO: (FileKind.OTHER, stat.S_IFIFO, None),
+    InodeType.EXTENDED_SOCKET: (FileKind.OTHER, stat.S_IFSOCK, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Inode:
+    """What a node keeps: the record of its type, and where its variable part begins."""
+
+    record: Record | None
+    tail: Place
+
+
+class SquashFs(FileTree):
+    """A squashfs image. ``source`` is the image itself; what lies after it is not looked at."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self.source = source
+        self.superblock = Superblock.checked(source)
+        self._metadata = Metadata(source, self.superblock)
+        self._blocks = BlockCache(_DATA_BUDGET)
+        if self.root.kind is not FileKind.DIRECTORY:
+            raise FormatError("the root of this squashfs image is not a directory")
+
+    @property
+    def compression(self) -> str:
+        """The compressor's name, as mksquashfs spells it."""
+        return self.superblock.compression.name
+
+    @property
+    def options(self) -> Record | None:
+        """How the compressor was set up; None when it was left at its defaults."""
+        kind = OPTIONS.get(self.compression)
+        if kind is None or not self.superblock.flags & SquashFlag.COMPRESSOR_OPTIONS:
+            return None
+        return kind.unpack(self._metadata.block(Superblock.layout().size))
+
+    @property
+    def root(self) -> Node:
+        return self.load("/", self.superblock.root_inode)
+
+    def load(self, path: str, reference: int) -> Node:
+        """The node of an inode: ``reference`` is its metadata block << 16 | its offset there."""
+        place = Place(self.superblock.inode_table + (reference >> 16), reference & 0xFFFF)
+        cursor = Cursor(self._metadata, place)
+        header = cursor.record(InodeHeader)
+        if header.type not in _KINDS:
+            raise FormatError(f"{path}: an inode of type {header.type}")
+        kind, type_bits, layout = _KINDS[header.type]
+        record = cursor.record(layout) if layout else None
+        size = getattr(record, "size", 0)
+        inode = _Inode(record, cursor.place)
+        return Node(path, kind, size, header.number, type_bits | header.mode & 0o7777, inode)
+
+    def scan(self, directory: Node) -> Iterator[tuple[str, int]]:
+        record = directory.handle.record
+        left = record.size - _LISTING_EXTRA
+        if left > _LARGEST_LISTING:
+            raise FormatError(f"{directory.path}: a listing of {left} bytes")
+        if left <= 0:
+            return
+        place = Place(self.superblock.directory_table + record.block, record.offset)
+        cursor = Cursor(self._metadata, place)
+        while left > 0:
+            header = cursor.record(DirectoryHeader)
+            if header.count >= _LONGEST_RUN:
+                raise FormatError(f"{directory.path}: a run of {header.count} entries")
+            left -= header.layout().size
+            for _ in range(header.count + 1):
+                entry = cursor.record(DirectoryEntry)
+                name = cursor.take(entry.name_size + 1)
+                left -= entry.layout().size + len(name)
+                yield entry_name(name), header.block << 16 | entry.offset
+        if left:
+            raise FormatError(f"{directory.path}: the listing ends within an entry")
+
+    def extents(self, node: Node) -> tuple[Extent, ...] | None:  # noqa: ARG002 - as FileTree has it
+        """None: files are kept in compressed blocks."""
+        return None
+
+    def open(self, node: Node) -> ByteSource:
+        record = node.handle.record
+        if node.kind is FileKind.SYMLINK:
+            if record.size > _LONGEST_SYMLINK:
+                raise FormatError(f"{node.path}: a symlink of {record.size} bytes")
+            return MemorySource(Cursor(self._metadata, node.handle.tail).take(record.size))
+        if not isinstance(record, FileInode | ExtendedFileInode):
+            raise FormatError(f"{node.path}: a {node.kind} has no content")
+        return _SquashFile(self, node, record, self._block_sizes(node, record))
+
+    def _block_sizes(self, node: Node, record: FileInode | ExtendedFileInode) -> "array[int]":
+        count = record.size // self.superblock.block_size
+        if record.fragment == NO_FRAGMENT and record.size % self.superblock.block_size:
+            count += 1
+        if count > _MOST_BLOCKS or record.block > self.superblock.bytes_used:
+            raise FormatError(f"{node.path}: a file of {record.size} bytes in {count} blocks")
+        sizes = array("I")
+        sizes.frombytes(Cursor(self._metadata, node.handle.tail).take(4 * count))
+        if sys.byteorder == "big":
+            sizes.byteswap()
+        return sizes
+
+    def fragment(self, index: int) -> Fragment:
+        """An entry of the fragment table."""
+        if index >= self.superblock.fragments:
+            raise FormatError(f"fragment {index} of {self.superblock.fragments}")
+        block, entry = divmod(index, _FRAGMENTS_PER_BLOCK)
+        pointer = self.source.read_at(self.superblock.fragment_table + 8 * block, 8)
+        return Fragment.unpack(
+            self._metadata.block(int.from_bytes(pointer, "little")),
+            entry * Fragment.layout().size,
+        )
+
+    def block(self, start: int, size_word: int, most: int) -> bytes:
+        """The decompressed data block at ``start``, of at most ``most`` bytes."""
+        return self._blocks.get(
+            (start, size_word, most), lambda: self._read_block(start, size_word, most)
+        )
+
+    def _read_block(self, start: int, size_word: int, most: int) -> bytes:
+        size = size_word & ~STORED_DATA
+        if size > self.superblock.block_size:
+            raise FormatError(f"the data block at {start} has the size {size_word:#x}")
+        data = self.source.read_at(start, size)
+        return (
+            data if size_word & STORED_DATA else self.superblock.compression.decompress(data, most)
+        )
+
+
+class _SquashFile:
+    """A regular file: full blocks in a row, then a shorter block or a piece of a fragment."""
+
+    def __init__(
+        self,
+        image: SquashFs,
+        node: Node,
+        record: FileInode | ExtendedFileInode,
+        sizes: "array[int]",
+    ) -> None:
+        self._image = image
+        self._path = node.path
+        self._record = record
+        self._sizes = sizes
+        stored = (size & ~STORED_DATA for size in sizes)
+        self._starts = array("Q", itertools.accumulate(stored, initial=record.block))
+
+    @property
+    def size(self) -> int:
+        return self._record.size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise TruncatedError(f"{self._path}: bytes {offset}..{offset + length} of {self.size}")
+        block_size = self._image.superblock.block_size
+        end = offset + length
+        parts = []
+        while offset < end:
+            index, within = divmod(offset, block_size)
+            piece = self._block(index)[within : within + end - offset]
+            parts.append(piece)
+            offset += len(piece)
+        return b"".join(parts)
+
+    def _block(self, index: int) -> bytes:
+        block_size = self._image.superblock.block_size
+        expected = min(block_size, self.size - index * block_size)
+        if index == len(self._sizes):
+            return self._tail(expected)
+        if self._sizes[index] == 0:
+            return bytes(expected)  # a hole
+        data = self._image.block(self._starts[index], self._sizes[index], expected)
+        return self._whole(data, expected)
+
+    def _tail(self, expected: int) -> bytes:
+        fragment = self._image.fragment(self._record.fragment)
+        most = self._image.superblock.block_size
+        data = self._image.block(fragment.start, fragment.size, most)
+        return self._whole(data[self._record.offset : self._record.offset + expected], expected)
+
+    def _whole(self, data: bytes, expected: int) -> bytes:
+        if len(data) != expected:
+            raise FormatError(
+                f"{self._path}: a block of {len(data)} bytes where {expected} are expected"
+            )
+        return data

@@ -68,13 +68,17 @@ DEBUGFS = Tool(
     ("debugfs",), "e2fsprogs", "e2fsprogs", ("install",), "edits ext4 filesystems in files",
     ("-V",), minimum="1.45",
 )  # fmt: skip
-E2CP = Tool(
-    ("e2cp",), "e2tools", "e2tools", ("install",), "streams files into ext4 filesystems",
-    (),
+E2FSCK = Tool(
+    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install",), "checks ext4 filesystems in files",
+    ("-V",), minimum="1.45",
 )  # fmt: skip
-MCOPY = Tool(
-    ("mcopy",), "mtools", "mtools", ("install",), "streams files into FAT filesystems",
+MTOOLS = Tool(
+    ("mtools",), "mtools", "mtools", ("install",), "reads and writes FAT filesystems in files",
     minimum="4.0.18",
+)  # fmt: skip
+BLKID = Tool(
+    ("blkid",), "util-linux", "util-linux", ("install",), "names what an existing target holds",
+    minimum="2.35",
 )  # fmt: skip
 GRUB_MKIMAGE = Tool(
     ("grub2-mkimage", "grub-mkimage"), "grub2-tools-minimal grub2-pc-modules",
@@ -94,5 +98,5 @@ QEMU_IO = Tool(
 )  # fmt: skip
 
 ALL_TOOLS = (
-    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2CP, MCOPY, GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
+    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, MTOOLS, BLKID, GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
 )  # fmt: skip

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Filesystems inside a file or device, and the commands that make and change them.
+
+Everything here is a value: nothing is run, so planners may use it. mtools and e2fsprogs both
+address a filesystem by its byte offset; neither root nor a loop device is needed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MKFS_FAT, MTOOLS, Command
+
+SECTOR = 512
+BLOCK = 4096
+"""Block size of the ext4 filesystems that we make."""
+
+_KIB = 1024
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FatVolume:
+    """A FAT32 filesystem of ``size`` bytes at byte ``offset`` of a file or device."""
+
+    path: Path
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.path}@@{self.offset}"
+
+    def make(self, label: str, serial: int) -> Command:
+        """``serial`` is the 32-bit volume serial number, which Linux shows as the UUID.
+
+        Without hidden sectors and a block count, the tools take the file for one whole disk.
+        """
+        sectors = str(self.offset // SECTOR)
+        cluster = "1" if self.size < 256 * _MIB else "4"
+        arguments = ("-F", "32", "-s", cluster, "-n", label, "-i", f"{serial:08X}")
+        place = ("--offset", sectors, "-h", sectors, str(self.path), str(self.size // _KIB))
+        return Command(MKFS_FAT, (*arguments, *place))
+
+    def make_directories(self, paths: tuple[str, ...]) -> Command:
+        return self._mtools("mmd", *(f"::{path}" for path in paths))
+
+    def write(self, path: str) -> Command:
+        """Standard input becomes the file ``path``."""
+        return self._mtools("mcopy", "-o", "-", f"::{path}")
+
+    def read(self, path: str) -> Command:
+        """The file ``path`` goes to standard output."""
+        return self._mtools("mcopy", f"::{path}", "-")
+
+    def remove(self, path: str) -> Command:
+        return self._mtools("mdel", f"::{path}")
+
+    def _mtools(self, program: str, *arguments: str) -> Command:
+        # mtools refuses geometries that DOS would not like; nobody else looks at them.
+        relaxed = (("MTOOLS_SKIP_CHECK", "1"),)
+        return Command(MTOOLS, ("-c", program, "-i", str(self), *arguments), environment=relaxed)
+
+
+SAFE_FEATURES = (
+    "none,has_journal,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,"
+    "huge_file,uninit_bg,dir_nlink,extra_isize"
+)
+"""What every kernel since 2.6.28 can write (images.md 2.5)."""
+
+CHECKSUM_FEATURES = SAFE_FEATURES.replace("uninit_bg", "metadata_csum,64bit")
+"""The same, with checksums of all metadata; for kernels that are known to have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ext4Volume:
+    """An ext4 filesystem of ``size`` bytes at byte ``offset`` of a file or device."""
+
+    path: Path
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.path}?offset={self.offset}"
+
+    def make(self, label: str, uuid: UUID, features: str) -> Command:
+        """Explicit in everything that mke2fs.conf could change; inode tables stay unwritten."""
+        extended = f"offset={self.offset},root_owner=0:0,lazy_itable_init=1,nodiscard"
+        names = ("-L", label, "-U", str(uuid), "-E", f"{extended},hash_seed={uuid}")
+        shape = ("-b", str(BLOCK), "-I", "256", "-i", "16384", "-m", "0")
+        journal = ("-J", f"size={journal_size(self.size) // _MIB}")
+        size = f"{self.size // _KIB}k"
+        options = ("-q", "-F", "-t", "ext4", "-O", features, *shape, *journal, *names)
+        return Command(MKE2FS, (*options, str(self.path), size))
+
+    def edit(self) -> Command:
+        """debugfs; its commands come from standard input."""
+        return Command(DEBUGFS, ("-w", "-f", "-", str(self)))
+
+    def show(self) -> Command:
+        """debugfs without leave to write."""
+        return Command(DEBUGFS, ("-f", "-", str(self)))
+
+    def check(self) -> Command:
+        return Command(E2FSCK, ("-f", "-n", str(self)))
+
+
+
+def journal_size(volume_size: int) -> int:
+    """4 MiB is the least that the kernel takes; more only helps where there is space."""
+    return 16 * _MIB if volume_size >= 512 * _MIB else 4 * _MIB
+
+
+def ext4_capacity(volume_size: int) -> int:
+    """Bytes that files can surely have on an ext4 of ``volume_size`` made by `Ext4Volume.make`.
+
+    Per block group of 128 MiB: two bitmaps and 8192 inodes of 256 bytes; a copy of the superblock
+    and of the group descriptors in few of them, counted in all. What is left over is for
+    directories and extent trees.
+    """
+    blocks = volume_size // BLOCK
+    groups = -(-blocks // 32768)
+    descriptors = -(-groups * 64 // BLOCK)
+    per_group = 512 + 2 + 1 + 1 + descriptors
+    used = groups * per_group + journal_size(volume_size) // BLOCK
+    spare = 256 + blocks // 1000
+    return max(0, blocks - used - spare) * BLOCK

@@ -114,7 +114,16 @@ class Initramfs:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One bootable item of a boot menu. ``options`` keeps the words as written, in order."""
+    """One bootable item of a boot menu.
+
+    ``menu`` is the file that holds it, ``submenu`` the titles of the menus around it. ``kernel``
+    and ``initrd`` are paths on the medium; a hypervisor's own file and words stand apart.
+    ``options`` are the words for the kernel in order, without quotes around them and without
+    ``initrd=``; a word may hold blanks. Variables of the menu stay in them as written;
+    ``variables`` has those whose value the menu tells. ``command`` is the verb of the menu that
+    starts it: ``linux``, ``linuxefi``, ``kernel``, or, for what is no Linux, ``chainloader``,
+    ``localboot`` and the like, whose words are then the options.
+    """
 
     title: str
     firmware: Firmware
@@ -126,12 +135,38 @@ class Entry:
     command: str = "linux"
     default: bool = False
     submenu: tuple[str, ...] = ()
+    hypervisor: str | None = None
+    hypervisor_options: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def live_source(self) -> str | None:
-        """The value of ``root=`` if this entry starts a live system."""
-        roots = [word[5:] for word in self.options if word.startswith("root=")]
-        return roots[-1] if roots else None
+        """The value of ``root=`` if this entry names one."""
+        return self.option("root")
+
+    @property
+    def checks_media(self) -> bool:
+        """The entry verifies the medium before it starts (images.md rule 5)."""
+        return any(word.partition("=")[0] in {"rd.live.check", "check"} for word in self.options)
+
+    def option(self, name: str) -> str | None:
+        """The value of the last word ``name=value``; None when there is none."""
+        values = [word for word in self.options if word.startswith(f"{name}=")]
+        return values[-1].partition("=")[2] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A boot menu as one firmware sees it, with everything that it includes.
+
+    ``timeout`` is in seconds. ``missing`` are menu files that it names and that were not found.
+    """
+
+    path: str
+    firmware: Firmware
+    entries: tuple[Entry, ...]
+    timeout: float | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

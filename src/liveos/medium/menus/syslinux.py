@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Menus of SYSLINUX, ISOLINUX and EXTLINUX: ``isolinux.cfg`` and its like.
+
+The language is that of SYSLINUX's ``doc/syslinux.txt`` and ``doc/menu.txt``: keywords without
+regard to case, one directive per line, labels that may repeat (images.md 1.1), paths relative to
+the directory of the file that started the menu.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from liveos.medium.menus import text
+from liveos.medium.model import Entry, Firmware, Menu
+
+# What SYSLINUX starts by these endings is a program or a boot sector, not a kernel.
+_NO_KERNELS = (".c32", ".com", ".cbt", ".bin", ".bs", ".bss", ".0", ".img")
+_KERNEL_VERBS = frozenset({"kernel", "linux", "boot", "bss", "pxe", "fdimage", "com32", "config"})
+
+
+@dataclass(slots=True)
+class _Label:
+    """A ``label`` block while its lines are read."""
+
+    name: str
+    submenu: tuple[str, ...]
+    title: str | None = None
+    verb: str = ""
+    kernel: str = ""
+    append: str | None = None
+    initrd: str | None = None
+    is_default: bool = False
+
+
+@dataclass(slots=True)
+class _State:
+    """Everything a menu has said so far."""
+
+    labels: list[_Label] = field(default_factory=list)
+    submenu: tuple[str, ...] = ()
+    in_label: bool = False
+    append: str = ""
+    default: str | None = None
+    ontimeout: str | None = None
+    timeout: float | None = None
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> _Label | None:
+        return self.labels[-1] if self.in_label else None
+
+
+def parse(
+    menu: str,
+    path: str,
+    *,
+    firmware: Firmware = Firmware.BIOS,
+    read: text.ReadMenu = text.read_nothing,
+) -> Menu:
+    """The menu in the text of the file ``path``; ``include`` and ``config`` are followed."""
+    directory = posixpath.dirname(path)
+    state = _State()
+    for line in _lines(menu, directory, read, state.missing):
+        keyword, _, rest = line.replace("\t", " ").partition(" ")
+        _directive(state, keyword.lower(), rest.strip())
+    found = [(label, _entry(label, state.append, directory)) for label in state.labels]
+    kept = [(label, entry) for label, entry in found if entry is not None]
+    default = _default(state, [label for label, _ in kept])
+    entries = tuple(
+        replace(entry, firmware=firmware, menu=path, default=index == default)
+        for index, (_, entry) in enumerate(kept)
+    )
+    return Menu(path, firmware, entries, state.timeout, tuple(state.missing))
+
+
+def _lines(menu: str, directory: str, read: text.ReadMenu, missing: list[str]) -> Iterator[str]:
+    """The directives of a menu and of the files that it includes, without help texts."""
+    files = 0
+    in_help = False
+    stack = [iter(menu.splitlines())]
+    while stack:
+        line = next(stack[-1], None)
+        if line is None:
+            stack.pop()
+            continue
+        line = line.strip()
+        in_help = bool(re.match(r"(?i)text\s+help", line)) or (
+            in_help and not re.match(r"(?i)endtext", line)
+        )
+        included = re.match(r"(?i)(?:menu\s+)?include\s+(\S+)", line)
+        if included and files < text.MOST_FILES and len(stack) < text.MOST_DEPTH:
+            files += 1
+            other = text.medium_path(included[1], directory)
+            content = read(other)
+            if content is None:
+                missing.append(other)
+            else:
+                stack.append(iter(content.splitlines()))
+        elif line and not in_help and not line.startswith("#"):
+            yield line
+
+
+def _directive(state: _State, keyword: str, rest: str) -> None:
+    if keyword == "menu":
+        _menu_directive(state, rest)
+    elif keyword == "label":
+        state.in_label = len(state.labels) < text.MOST_ENTRIES
+        if state.in_label:
+            state.labels.append(_Label(rest, state.submenu))
+    elif keyword in {"default", "ontimeout"}:
+        setattr(state, keyword, rest.partition(" ")[0])
+    elif keyword == "timeout" and rest.isdecimal():
+        state.timeout = int(rest[:9]) / 10
+    elif state.label is not None:
+        _label_directive(state.label, keyword, rest)
+    elif keyword == "append":
+        state.append = rest
+
+
+def _label_directive(label: _Label, keyword: str, rest: str) -> None:
+    if keyword in _KERNEL_VERBS or keyword == "localboot":
+        label.verb, label.kernel = keyword, rest
+    elif keyword == "append":
+        label.append = rest
+    elif keyword == "initrd":
+        label.initrd = rest
+
+
+def _menu_directive(state: _State, rest: str) -> None:
+    keyword, _, value = rest.partition(" ")
+    keyword, value = keyword.lower(), value.strip()
+    label = state.label
+    if keyword == "begin":
+        state.in_label = False
+        state.submenu = (*state.submenu, value.replace("^", ""))[: text.MOST_DEPTH]
+    elif keyword == "end":
+        state.in_label = False
+        state.submenu = state.submenu[:-1]
+    elif keyword == "title" and state.submenu and label is None:
+        state.submenu = (*state.submenu[:-1], value.replace("^", ""))
+    elif keyword == "label" and label is not None:
+        label.title = value.replace("^", "")
+    elif keyword == "default" and label is not None:
+        label.is_default = True
+
+
+def _entry(label: _Label, common: str, directory: str) -> Entry | None:
+    """The entry that a label describes; None when it starts nothing (``menu exit``)."""
+    entry = Entry(
+        title=label.title or label.name,
+        firmware=Firmware.BIOS,
+        menu="",
+        label=label.name,
+        kernel=None,
+        initrd=(),
+        options=(),
+        submenu=label.submenu,
+    )
+    if not label.verb:
+        return None
+    append = common if label.append is None else label.append
+    words = text.kernel_words("" if append == "-" else append)
+    target = label.kernel.partition(" ")[0]
+    program = posixpath.basename(target).lower()
+    if program == "mboot.c32":
+        return _multiboot(entry, words, directory)
+    if label.verb == "localboot":
+        return replace(entry, command="localboot", options=(label.kernel,))
+    if label.verb not in {"kernel", "linux"}:
+        return replace(entry, command=label.verb, options=(label.kernel, *words))
+    if label.verb == "kernel" and program.endswith(_NO_KERNELS):
+        return replace(entry, command=program, options=tuple(words))
+    initrd = [word[7:] for word in words if word.startswith("initrd=")]
+    named = label.initrd or (initrd[-1] if initrd else "")
+    return replace(
+        entry,
+        kernel=text.medium_path(target, directory),
+        initrd=tuple(text.medium_path(name, directory) for name in named.split(",") if name),
+        options=tuple(word for word in words if not word.startswith("initrd=")),
+        command=label.verb,
+    )
+
+
+def _multiboot(entry: Entry, words: list[str], directory: str) -> Entry:
+    """``mboot.c32`` starts a hypervisor; ``---`` stands between it and each module."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word == "---":
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    modules = [part for part in parts if part]
+    if len(modules) < 2:
+        return replace(entry, command="mboot.c32", options=tuple(words))
+    hypervisor, kernel, *others = modules
+    return replace(
+        entry,
+        command="mboot.c32",
+        kernel=text.medium_path(kernel[0], directory),
+        options=tuple(kernel[1:]),
+        initrd=tuple(text.medium_path(other[0], directory) for other in others),
+        hypervisor=text.medium_path(hypervisor[0], directory),
+        hypervisor_options=tuple(hypervisor[1:]),
+    )
+
+
+def _default(state: _State, labels: list[_Label]) -> int | None:
+    """What starts when nobody touches a key: by timeout, by mark, by name, or the first."""
+    names = [label.name for label in labels]
+    if state.ontimeout in names:
+        return names.index(state.ontimeout)
+    for index, label in enumerate(labels):
+        if label.is_default and not label.submenu:
+            return index
+    if state.default in names:
+        return names.index(state.default)
+    return 0 if labels else None

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Makes the root neutral, as a live image's must be: nothing in it may know the machine that built it.
+set -eu
+root=$1
+
+echo liveos >"$root/etc/hostname"
+: >"$root/etc/fstab"
+: >"$root/etc/crypttab"
+: >"$root/etc/resolv.conf"
+# Empty, not absent: an absent one would make systemd ask first-boot questions on the console.
+: >"$root/etc/machine-id"
+echo "$LIVEOS_GENERATION" >"$root/usr/lib/liveos-generation"
+
+for unit in liveos-report livesys; do
+    [ ! -e "$root/etc/systemd/system/$unit.service" ] || chroot "$root" systemctl enable "$unit.service"
+done

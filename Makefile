@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets. Each can be run again at any time; what is done is not done twice.
+
+# The system's Python: one that lies in somebody's home may be closed to other users.
+PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
+BIN := .venv/bin
+# Root's tests run as `nobody`: see HACKING.md, "Tests".
+PYTEST := $(PYTHON) setup/as_user.py $(BIN)/python -m pytest -p no:cacheprovider
+VM_JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: setup-images ## the main job: build a live image (or ISO=path), inspect, install, prove
+	@$(BIN)/python setup/demo.py $(if $(ISO),--iso "$(ISO)")
+
+test: check images ## everything: linters, unit tests, tests with tools, boots in QEMU
+	$(PYTEST) -m vm -n $(VM_JOBS) --durations=10
+
+check: lint unit tools ## what to run before each commit: test without the boots
+
+lint: setup-all ## linters, types, import contracts, man page
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	mandoc -Tlint -W warning man/liveos.8
+
+unit: setup-all ## tests that need no program
+	$(PYTEST)
+
+tools: setup-all ## tests that run real programs on files
+	$(PYTEST) -m tools -n auto
+
+images: setup-all ## the live images that the tests boot, built once and cached
+	$(BIN)/python -m tests.images all
+
+bench: setup-images ## measure, next to yardsticks
+	$(BIN)/python -m bench
+
+completions: setup-run ## write completions/ anew from the program
+	$(BIN)/python setup/completions.py
+
+picture: ## write the README's picture anew from a run of the demonstration
+	@$(MAKE) --no-print-directory demo PICTURE=1
+
+clean: ## remove what the targets made here (cached test images stay)
+	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+setup-run: PURPOSES = setup run
+setup-images: PURPOSES = setup run images
+setup-all: PURPOSES = setup run images oracles
+setup-run setup-images setup-all:
+	@$(PYTHON) setup/install.py $(PURPOSES)
+	@$(MAKE) --no-print-directory .venv/stamp
+
+.venv/stamp: pyproject.toml
+	@echo "Python packages: installing into .venv"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group dev --editable .
+	@touch $@
+
+.PHONY: help demo test check lint unit tools images bench completions picture clean \
+	setup-run setup-images setup-all

@@ -60,13 +60,14 @@ class BarReporter:
             self._progress.update(self._task, completed=done, total=total)
 
     def finding(self, finding: Finding) -> None:
-        self._progress.console.print(finding_line(finding))
+        self._progress.console.print(Text(finding_line(finding)))
 
     def finish(self) -> None:
         """The bar of a step that is over becomes a plain line, so that bars do not pile up."""
         if self._task is not None:
             task = self._progress.tasks[-1]
-            self._progress.console.print(f"{task.description}  {duration(task.elapsed or 0)}")
+            line = f"{task.description}  {duration(task.elapsed or 0)}"
+            self._progress.console.print(Text(line))
             self._progress.remove_task(self._task)
             self._task = None
 

@@ -34,14 +34,22 @@ _PLACES = {Firmware.BIOS: (*_SYSLINUX, *_GRUB), Firmware.UEFI: (*_EFI, *_GRUB)}
 _EFI_SIGNS = ("/EFI/BOOT", "/boot/grub/efi.img", "/boot/grub/x86_64-efi", "/boot/grub2/x86_64-efi")
 
 
-def find_menus(trees: Sequence[FileTree]) -> tuple[Menu, ...]:
-    """The menu of each firmware that has one.
+def find_menu(firmware: Firmware, trees: Sequence[FileTree]) -> Menu | None:
+    """The menu that a firmware shows; None when it shows none.
 
-    ``trees`` are the filesystems of a medium, the one that firmware starts from first; a menu
-    may include files of the others.
+    ``trees`` are the filesystems that it can read, the one that it starts from first: a menu may
+    include files of the others.
     """
-    menus = (_first_menu(trees, firmware) for firmware in Firmware)
-    return tuple(menu for menu in menus if menu is not None)
+    if firmware is Firmware.UEFI and not any(_exists(trees, sign) for sign in _EFI_SIGNS):
+        return None
+    for path in _PLACES[firmware]:
+        content = read_menu_file(trees, path)
+        if content is None:
+            continue
+        menu = parse_menu(content, path, firmware, lambda other: read_menu_file(trees, other))
+        if menu.entries:
+            return menu
+    return None
 
 
 def read_menu_file(trees: Sequence[FileTree], path: str) -> str | None:
@@ -66,19 +74,6 @@ def parse_menu(
     if re.search(r"(?m)^\s*title\s", menu) and "menuentry" not in menu:
         return grub_legacy.parse(menu, path, firmware=firmware)
     return grub.parse(menu, path, firmware=firmware, read=read)
-
-
-def _first_menu(trees: Sequence[FileTree], firmware: Firmware) -> Menu | None:
-    if firmware is Firmware.UEFI and not any(_exists(trees, sign) for sign in _EFI_SIGNS):
-        return None
-    for path in _PLACES[firmware]:
-        content = read_menu_file(trees, path)
-        if content is None:
-            continue
-        menu = parse_menu(content, path, firmware, lambda other: read_menu_file(trees, other))
-        if menu.entries:
-            return menu
-    return None
 
 
 def _exists(trees: Sequence[FileTree], path: str) -> bool:

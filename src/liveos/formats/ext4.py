@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads ext2, ext3 and ext4 without mounting them, and says where each file's bytes lie.
+
+The journal is not replayed: `Superblock.needs_recovery` tells when that matters.
+"""
+
+from collections.abc import Iterator
+
+from liveos.formats.binary import ByteSource, Extent, FormatError, MemorySource, TruncatedError
+from liveos.formats.codecs import BlockCache
+from liveos.formats.ext4_blocks import Run, extent_tree_runs, indirect_runs
+from liveos.formats.ext4_records import (
+    ROOT_INODE,
+    SUPERBLOCK_OFFSET,
+    GroupDescriptor,
+    Incompat,
+    Inode,
+    InodeFlag,
+    Superblock,
+    WideGroupDescriptor,
+    feature_names,
+)
+from liveos.formats.tree import FileKind, FileTree, Node, entry_name, kind_of
+
+_READABLE = (
+    Incompat.filetype
+    | Incompat.needs_recovery
+    | Incompat.extent
+    | Incompat.wide
+    | Incompat.mmp
+    | Incompat.flex_bg
+    | Incompat.ea_inode
+    | Incompat.metadata_csum_seed
+    | Incompat.large_dir
+    | Incompat.inline_data
+    | Incompat.casefold
+)
+
+_CACHE_BUDGET = 4 << 20
+_LARGEST_DIRECTORY = 64 << 20
+_FAST_SYMLINK = 60  # a shorter target lies in the inode itself
+_ENTRY_HEADER = 8
+_WHOLE_BLOCK = {0, 0xFFFF}  # record lengths that mean 64 KiB, which 16 bits cannot say
+_MOST_EXTENTS = 1 << 20
+
+
+class Ext4(FileTree):
+    """An ext2, ext3 or ext4 filesystem in a byte source."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self.source = source
+        self.superblock = Superblock.checked(source)
+        unreadable = self.superblock.incompat & ~int(_READABLE)
+        if unreadable:
+            names = " ".join(feature_names(Incompat, unreadable))
+            raise FormatError(f"ext4 features that cannot be read: {names}")
+        if self.superblock.size > source.size:
+            raise TruncatedError(
+                f"the ext4 filesystem has {self.superblock.size} bytes, "
+                f"of which only {source.size} are there"
+            )
+        self._cache = BlockCache(_CACHE_BUDGET)
+        if self.root.kind is not FileKind.DIRECTORY:
+            raise FormatError("the root of this ext4 filesystem is not a directory")
+
+    @property
+    def root(self) -> Node:
+        return self.load("/", ROOT_INODE)
+
+    def load(self, path: str, reference: int) -> Node:
+        """The node of an inode number."""
+        inode = self._inode(reference)
+        size = inode.size_low
+        if kind_of(inode.mode) is FileKind.FILE:
+            size |= inode.size_high << 32
+        return Node(path, kind_of(inode.mode), size, reference, inode.mode, inode)
+
+    def scan(self, directory: Node) -> Iterator[tuple[str, int]]:
+        if directory.size > _LARGEST_DIRECTORY:
+            raise FormatError(f"{directory.path}: a directory of {directory.size} bytes")
+        content = super().open(directory)
+        block_size = self.superblock.block_size
+        for offset in range(0, directory.size, block_size):
+            block = content.read_at(offset, min(block_size, directory.size - offset))
+            yield from _entries(block, directory.path)
+
+    def extents(self, node: Node) -> tuple[Extent, ...]:
+        """Where a file's bytes lie; holes and unwritten extents have no offset.
+
+        `FormatError` for content that is not kept in blocks of its own (inline data).
+        """
+        inode: Inode = node.handle
+        if inode.flags & (InodeFlag.INLINE_DATA | InodeFlag.ENCRYPTED):
+            raise FormatError(f"{node.path}: inline or encrypted content cannot be read")
+        if node.kind is FileKind.OTHER:
+            raise FormatError(f"{node.path}: a device or pipe has no content")
+        block_size = self.superblock.block_size
+        count = -(-node.size // block_size)
+        if inode.flags & InodeFlag.EXTENTS:
+            runs = extent_tree_runs(self.block, inode.block, count)
+        else:
+            runs = indirect_runs(self.block, inode.block, count, block_size)
+        extents = _in_bytes(runs, node.size, block_size)
+        size = self.superblock.size
+        if any(e.offset is not None and e.offset + e.length > size for e in extents):
+            raise FormatError(f"{node.path}: lies outside the filesystem")
+        return extents
+
+    def open(self, node: Node) -> ByteSource:
+        inode: Inode = node.handle
+        if _is_fast_symlink(node, inode):
+            return MemorySource(inode.block[: node.size])
+        return super().open(node)
+
+    def block(self, number: int) -> bytes:
+        """A block of metadata."""
+        if not 0 < number < self.superblock.blocks:
+            raise FormatError(f"block {number} of {self.superblock.blocks}")
+        size = self.superblock.block_size
+        return self._cache.get(number, lambda: self.source.read_at(number * size, size))
+
+    def _inode(self, number: int) -> Inode:
+        superblock = self.superblock
+        if not 0 < number <= superblock.inodes_count:
+            raise FormatError(f"inode {number} of {superblock.inodes_count}")
+        group, index = divmod(number - 1, superblock.inodes_per_group)
+        block, offset = divmod(index * superblock.inode_size, superblock.block_size)
+        return Inode.unpack(self.block(self._inode_table(group) + block), offset)
+
+    def _inode_table(self, group: int) -> int:
+        """The first block of a group's inodes."""
+        superblock = self.superblock
+        size = superblock.descriptor_size
+        first = SUPERBLOCK_OFFSET // superblock.block_size + 1
+        block, index = divmod(group, superblock.block_size // size)
+        data, offset = self.block(first + block), index * size
+        if size < WideGroupDescriptor.layout().size:
+            return GroupDescriptor.unpack(data, offset).inode_table
+        descriptor = WideGroupDescriptor.unpack(data, offset)
+        return descriptor.inode_table | descriptor.inode_table_high << 32
+
+
+def _is_fast_symlink(node: Node, inode: Inode) -> bool:
+    return (
+        node.kind is FileKind.SYMLINK
+        and node.size < _FAST_SYMLINK
+        and not inode.flags & (InodeFlag.EXTENTS | InodeFlag.INLINE_DATA | InodeFlag.ENCRYPTED)
+    )
+
+
+def _in_bytes(runs: Iterator[Run], size: int, block_size: int) -> tuple[Extent, ...]:
+    """Runs of blocks as extents of bytes, with gaps as holes, neighbours joined, cut at size."""
+    extents: list[Extent] = []
+    end = 0
+    for run in runs:
+        if len(extents) > _MOST_EXTENTS:
+            raise FormatError(f"a file in more than {_MOST_EXTENTS} pieces")
+        start = run.logical * block_size
+        length = min(run.length * block_size, size - start)
+        if length <= 0:
+            break
+        if start > end:
+            extents.append(Extent(None, start - end))
+        _append(extents, None if run.physical is None else run.physical * block_size, length)
+        end = start + length
+    if end < size:
+        extents.append(Extent(None, size - end))
+    return tuple(extents)
+
+
+def _append(extents: list[Extent], offset: int | None, length: int) -> None:
+    last = extents[-1] if extents else None
+    if last is None or offset is None or last.offset is None:
+        extents.append(Extent(offset, length))
+    elif last.offset + last.length == offset:
+        extents[-1] = Extent(last.offset, last.length + length)
+    else:
+        extents.append(Extent(offset, length))
+
+
+def _entries(block: bytes, path: str) -> Iterator[tuple[str, int]]:
+    """The names in one block of a directory; index blocks look like one empty entry."""
+    offset = 0
+    while offset + _ENTRY_HEADER <= len(block):
+        inode = int.from_bytes(block[offset : offset + 4], "little")
+        length = int.from_bytes(block[offset + 4 : offset + 6], "little")
+        if length in _WHOLE_BLOCK and len(block) == 1 << 16:
+            length = 1 << 16
+        name_length = block[offset + 6]
+        end = offset + _ENTRY_HEADER + name_length
+        if length < _ENTRY_HEADER or end > offset + length or offset + length > len(block):
+            raise FormatError(f"{path}: an entry of {length} bytes at {offset} of its block")
+        name = block[offset + _ENTRY_HEADER : end]
+        if inode and name not in {b".", b".."}:
+            yield entry_name(name), inode
+        offset += length

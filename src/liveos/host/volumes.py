@@ -93,16 +93,15 @@ class Ext4Volume:
         return Command(MKE2FS, (*options, str(self.path), size))
 
     def edit(self) -> Command:
-        """debugfs; its commands come from standard input."""
+        """Open with debugfs, whose commands come from standard input."""
         return Command(DEBUGFS, ("-w", "-f", "-", str(self)))
 
     def show(self) -> Command:
-        """debugfs without leave to write."""
+        """The same without leave to write."""
         return Command(DEBUGFS, ("-f", "-", str(self)))
 
     def check(self) -> Command:
         return Command(E2FSCK, ("-f", "-n", str(self)))
-
 
 
 def journal_size(volume_size: int) -> int:

@@ -6,7 +6,9 @@ plan. A dry run is the plan, printed. ``liveos.operations.execute`` carries plan
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from liveos.host.target import Target
 from liveos.host.tools import Tool
 from liveos.operations.steps import Step
 
@@ -16,7 +18,8 @@ class Plan:
     """What will be done, what it needs, and what it will destroy.
 
     ``destroys`` names, one sentence each, everything that will be lost; it is empty when nothing
-    is. ``layout`` shows where the space goes: (what, bytes).
+    is. ``needs`` and ``needs_files`` must be there, and ``target`` must still be what it was when
+    the plan was made. ``layout`` shows where the space goes: (what, bytes).
     """
 
     title: str
@@ -25,3 +28,21 @@ class Plan:
     notes: tuple[str, ...] = ()
     needs: tuple[Tool, ...] = ()
     layout: tuple[tuple[str, int], ...] = ()
+    needs_files: tuple[tuple[Path, Tool], ...] = ()
+    source: Path | None = None
+    target: Target | None = None
+
+
+def plan_document(plan: Plan) -> dict[str, object]:
+    """The plan as data, for ``--dry-run --json``."""
+    return {
+        "schema": "liveos/plan/1",
+        "title": plan.title,
+        "source": None if plan.source is None else str(plan.source),
+        "target": None if plan.target is None else str(plan.target.path),
+        "destroys": list(plan.destroys),
+        "notes": list(plan.notes),
+        "needs": [tool.name for tool in plan.needs],
+        "layout": [{"what": what, "size": size} for what, size in plan.layout],
+        "steps": [{"action": type(step).__name__, "text": str(step)} for step in plan.steps],
+    }

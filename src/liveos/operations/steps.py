@@ -1,15 +1,282 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps that plans are made of: a closed union of frozen dataclasses.
 
-``str(step)`` is the line that a dry run prints. (The install engineer fills this file.)
+``str(step)`` is the line that a dry run prints, with every path, size and identifier that will be
+used; ``step.title`` is the short form that progress shows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from liveos.host.tools import Command
+from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.medium.model import FileRef
+from liveos.sizes import format_size
 
 
 @dataclass(frozen=True, slots=True)
-class Placeholder:
-    """Nothing yet."""
+class Place:
+    """A file on a volume of the target; ``path`` is absolute there."""
+
+    volume: FatVolume | Ext4Volume
+    path: str
+
+    @property
+    def partition(self) -> str:
+        """The name of the partition that holds it."""
+        return "ESP" if isinstance(self.volume, FatVolume) else "LIVE"
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.path}"
 
 
-Step = Placeholder
+@dataclass(frozen=True, slots=True)
+class CheckSource:
+    """Compare the source with the MD5 sum that is implanted in it."""
+
+    source: Path
+    md5: str
+
+    @property
+    def title(self) -> str:
+        return f"Check the MD5 sum of {self.source.name}"
+
+    def __str__(self) -> str:
+        return f"check {self.source} against its implanted MD5 sum {self.md5}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateImage:
+    """Create a sparse file, exclusively, with boot code that says it is unfinished.
+
+    ``replaces`` is true when a file that a killed run left under this name is in the way.
+    """
+
+    path: Path
+    size: int
+    replaces: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Create {self.path.name}"
+
+    def __str__(self) -> str:
+        replaced = " (replaces the unfinished one)" if self.replaces else ""
+        return f"create {self.path}, {_exact(self.size)}, sparse{replaced}"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeUnbootable:
+    """Replace boot code by a notice and wipe both partition tables and all old signatures.
+
+    ``regions`` are (offset, length) in bytes.
+    """
+
+    path: Path
+    regions: tuple[tuple[int, int], ...]
+
+    @property
+    def title(self) -> str:
+        return f"Wipe the partition tables of {self.path}"
+
+    def __str__(self) -> str:
+        ranges = ", ".join(f"{start}+{length}" for start, length in self.regions)
+        return f"wipe boot code, partition tables and signatures of {self.path}: bytes {ranges}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a program to its end; ``script`` is its standard input."""
+
+    title: str
+    command: Command
+    script: str = ""
+
+    def __str__(self) -> str:
+        lines = "; ".join(self.script.splitlines())
+        return f"run: {self.command}" + (f" <<< '{lines}'" if lines else "")
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectories:
+    """Directories of root's; on ext4 with the label for SELinux if one is named."""
+
+    volume: FatVolume | Ext4Volume
+    paths: tuple[str, ...]
+    selinux: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"Make {', '.join(self.paths)}"
+
+    def __str__(self) -> str:
+        label = f" with security.selinux={self.selinux}" if self.selinux else ""
+        places = ", ".join(str(Place(self.volume, path)) for path in self.paths)
+        return f"make directory {places}{label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate:
+    """A file with all its blocks that reads as zeros: a blank overlay."""
+
+    place: Place
+    size: int
+
+    @property
+    def title(self) -> str:
+        return f"Allocate {self.place}"
+
+    def __str__(self) -> str:
+        return f"allocate {self.place}, {_exact(self.size)}, reads as zeros"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Stream a file of the source to the target, hashing what is read."""
+
+    file: FileRef
+    place: Place
+
+    @property
+    def title(self) -> str:
+        return f"Copy {self.place}"
+
+    def __str__(self) -> str:
+        source = f"{self.file.container}:{self.file.path}"
+        return f"copy {source} to {self.place}, {_exact(self.file.size)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write a small text file."""
+
+    place: Place
+    text: str
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.place}"
+
+    def __str__(self) -> str:
+        return f"write {self.place}, {len(self.text.encode())} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecord:
+    """Write ``image.json``: ``record`` with the size and SHA-256 of each file copied before."""
+
+    place: Place
+    record: dict[str, object] = field(hash=False)
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.place}"
+
+    def __str__(self) -> str:
+        return f"write {self.place} with the SHA-256 of each file copied"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Compare, from the disk, every file written so far and not yet compared."""
+
+    path: Path
+
+    @property
+    def title(self) -> str:
+        return f"Read back {self.path.name}"
+
+    def __str__(self) -> str:
+        return f"read back from {self.path} what was written, and compare SHA-256 sums"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallBiosLoader:
+    """Build a GRUB core image, put it at ``core_offset``, and boot code that loads it into the MBR.
+
+    The core image finds the ESP by its serial number (``search``) and runs its grub.cfg.
+    """
+
+    path: Path
+    core_offset: int
+    core_size: int
+    build: Command
+    search: str
+    boot_image: Path
+
+    @property
+    def title(self) -> str:
+        return "Install GRUB for BIOS"
+
+    def __str__(self) -> str:
+        where = f"at byte {self.core_offset} of {self.path} (at most {_exact(self.core_size)})"
+        return (
+            f"install GRUB for BIOS {where}: {self.build} -c <'{self.search}'>; {self.boot_image}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove a file."""
+
+    place: Place
+
+    @property
+    def title(self) -> str:
+        return f"Remove {self.place}"
+
+    def __str__(self) -> str:
+        return f"remove {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Return when everything written is on the disk."""
+
+    path: Path
+
+    @property
+    def title(self) -> str:
+        return f"Sync {self.path.name}"
+
+    def __str__(self) -> str:
+        return f"sync {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Give a finished file its name; what had that name is replaced if ``replaces``."""
+
+    part: Path
+    path: Path
+    replaces: bool
+
+    @property
+    def title(self) -> str:
+        return f"Rename to {self.path.name}"
+
+    def __str__(self) -> str:
+        replaced = ", which replaces the old one" if self.replaces else ""
+        return f"rename {self.part} to {self.path}{replaced}"
+
+
+Step = (
+    CheckSource
+    | CreateImage
+    | MakeUnbootable
+    | Run
+    | MakeDirectories
+    | Allocate
+    | Copy
+    | Write
+    | WriteRecord
+    | ReadBack
+    | InstallBiosLoader
+    | Remove
+    | Sync
+    | Publish
+)
+
+
+def _exact(size: int) -> str:
+    return f"{size} bytes ({format_size(size)})"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file or device that becomes a stick: made, wiped, synced, named."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from liveos.errors import RefusedError
+from liveos.host.target import UNFINISHED_NOTICE
+
+_REREAD_PARTITIONS = 0x125F  # BLKRRPART, linux/fs.h
+_PIECE = 4 * 1024 * 1024
+
+
+@contextmanager
+def opened(path: Path, flags: int = os.O_RDWR) -> Iterator[int]:
+    """A descriptor of ``path``, closed after the body."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def create(path: Path, size: int) -> None:
+    """A new sparse file whose boot code says that it is unfinished.
+
+    :raises RefusedError: something of this name has appeared meanwhile.
+    """
+    try:
+        with opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL) as descriptor:
+            os.pwrite(descriptor, UNFINISHED_NOTICE, 0)
+            os.ftruncate(descriptor, size)
+    except FileExistsError as error:
+        raise RefusedError(f"{path} has appeared meanwhile", hint="try again") from error
+
+
+def make_unbootable(path: Path, regions: tuple[tuple[int, int], ...]) -> None:
+    """Zero the (offset, length) regions, the notice first, and return when it is on the disk."""
+    with opened(path) as descriptor:
+        write_all(descriptor, 0, UNFINISHED_NOTICE.ljust(512, b"\0"))
+        os.fsync(descriptor)
+        for offset, length in regions:
+            for start in range(max(offset, 512), offset + length, _PIECE):
+                write_all(descriptor, start, bytes(min(_PIECE, offset + length - start)))
+        os.fsync(descriptor)
+
+
+def write_all(descriptor: int, offset: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        offset += count
+        view = view[count:]
+
+
+def sync(path: Path) -> None:
+    """Return when the file's, or the device's, bytes are on the disk."""
+    with opened(path) as descriptor:
+        os.fsync(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Return when the names in a directory are on the disk."""
+    with opened(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        os.fsync(descriptor)
+
+
+def reread_partitions(device: Path) -> None:
+    """Tell the kernel of the new partition table; on a file there is nobody to tell."""
+    # EBUSY and ENOTTY are no harm: the kernel looks again when the stick is plugged in.
+    with suppress(OSError), opened(device, os.O_RDONLY) as descriptor:
+        fcntl.ioctl(descriptor, _REREAD_PARTITIONS)

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts about a path that something is to be installed on. Looking changes nothing."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from liveos.errors import LiveosError
+from liveos.host.run import run
+from liveos.host.tools import BLKID, SFDISK, Command
+from liveos.sizes import format_size
+
+UNFINISHED_NOTICE = b"\xcd\x18\xeb\xfe" + b"LIVEOS-UNFINISHED: the installation did not end"
+"""Boot code of a disk that is being made: INT 18h tells the BIOS to try the next disk."""
+
+PART_SUFFIX = ".part"
+
+
+class TargetKind(StrEnum):
+    """What is at the path."""
+
+    MISSING = "missing"
+    FILE = "file"
+    DEVICE = "device"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Something that lies on the target: a sentence, and where it begins, in bytes."""
+
+    description: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is at ``path``, which is absolute and has no symbolic links in it.
+
+    ``in_use`` says by what; ``part`` is the kind of thing that lies at ``part_path``, where a new
+    file would be made, and ``part_is_ours`` that an earlier run of ours left it there. ``free``
+    is the space for ordinary users of the filesystem that holds a file.
+    """
+
+    path: Path
+    kind: TargetKind
+    size: int | None = None
+    sector_size: int = 512
+    writable: bool = True
+    is_source: bool = False
+    parent_exists: bool = True
+    in_use: str | None = None
+    contents: tuple[Content, ...] = ()
+    part: TargetKind = TargetKind.MISSING
+    part_is_ours: bool = False
+    free: int | None = field(default=None, compare=False)
+
+    @property
+    def part_path(self) -> Path:
+        """Where a new file is made before it gets its name."""
+        return self.path.with_name(self.path.name + PART_SUFFIX)
+
+
+def look_at(path: Path, source: Path) -> Target:
+    """The facts about a target. ``source`` is what will be installed there."""
+    path = Path(os.path.realpath(path))
+    kind = _kind(path)
+    if kind is TargetKind.MISSING:
+        return _missing(path)
+    if kind is TargetKind.OTHER:
+        return Target(path, kind, writable=False)
+    size = _size(path)
+    return Target(
+        path=path,
+        kind=kind,
+        size=size,
+        sector_size=_sector_size(path) if kind is TargetKind.DEVICE else 512,
+        writable=_is_writable(path, kind),
+        is_source=_is_same(path, source),
+        in_use=_use(path, kind),
+        contents=tuple(_contents(path)) if size else (),
+        free=_free(path.parent) if kind is TargetKind.FILE else None,
+        part=_kind(_part(path)) if kind is TargetKind.FILE else TargetKind.MISSING,
+        part_is_ours=_part_is_ours(_part(path)),
+    )
+
+
+def _missing(path: Path) -> Target:
+    parent = path.parent
+    if not parent.is_dir():
+        return Target(path, TargetKind.MISSING, parent_exists=False)
+    return Target(
+        path,
+        TargetKind.MISSING,
+        writable=os.access(parent, os.W_OK | os.X_OK),
+        free=_free(parent),
+        part=_kind(_part(path)),
+        part_is_ours=_part_is_ours(_part(path)),
+    )
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + PART_SUFFIX)
+
+
+def _kind(path: Path) -> TargetKind:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return TargetKind.MISSING
+    except (OSError, ValueError):
+        return TargetKind.OTHER
+    if stat.S_ISREG(mode):
+        return TargetKind.FILE
+    return TargetKind.DEVICE if stat.S_ISBLK(mode) else TargetKind.OTHER
+
+
+def _size(path: Path) -> int | None:
+    """Bytes; of a device by seeking to its end. None when it may not be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_END)
+    finally:
+        os.close(descriptor)
+
+
+def _free(directory: Path) -> int:
+    space = os.statvfs(directory)
+    return space.f_bavail * space.f_frsize
+
+
+def _is_writable(path: Path, kind: TargetKind) -> bool:
+    """Permission, and for a file also that of making another one beside it."""
+    if not os.access(path, os.W_OK):
+        return False
+    if kind is TargetKind.DEVICE:
+        return _sysfs(path, "ro") != "1"
+    return os.access(path.parent, os.W_OK | os.X_OK)
+
+
+def _is_same(path: Path, source: Path) -> bool:
+    with suppress(OSError):
+        return path.samefile(source)
+    return False
+
+
+def _part_is_ours(path: Path) -> bool:
+    """An empty file, or one whose boot code is our notice."""
+    if _kind(path) is not TargetKind.FILE:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(UNFINISHED_NOTICE))
+    except OSError:
+        return False
+    return start in {b"", UNFINISHED_NOTICE}
+
+
+def _sector_size(device: Path) -> int:
+    text = _sysfs(device, "queue/logical_block_size")
+    return int(text) if text else 512
+
+
+def _sysfs_directory(device: Path) -> Path:
+    number = device.stat().st_rdev
+    return Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+
+
+def _sysfs(device: Path, name: str) -> str | None:
+    try:
+        return (_sysfs_directory(device) / name).read_text().strip()
+    except OSError:
+        return None
+
+
+def _use(path: Path, kind: TargetKind) -> str | None:
+    if kind is TargetKind.FILE:
+        return next(_loop_devices_of(path), None)
+    return next(_device_uses(path), None)
+
+
+def _loop_devices_of(path: Path) -> Iterator[str]:
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):
+            name = backing.read_text().strip()
+            if name == str(path) or _is_same(path, Path(name)):
+                yield f"it is attached to /dev/{backing.parent.parent.name}"
+
+
+def _device_uses(device: Path) -> Iterator[str]:
+    """What keeps a device, or a partition of it, from being overwritten."""
+    directory = _sysfs_directory(device)
+    parts = [directory, *(entry.parent for entry in directory.glob("*/partition"))]
+    mounts = dict(_mounts())
+    swaps = _swaps()
+    for part in parts:
+        name = Path(os.path.realpath(part)).name
+        with suppress(OSError):
+            number = (part / "dev").read_text().strip()
+            if number in mounts:
+                yield f"/dev/{name} is mounted on {mounts[number]}"
+        if f"/dev/{name}" in swaps:
+            yield f"/dev/{name} is swap space in use"
+        for holder in sorted((part / "holders").glob("*")):
+            yield f"/dev/{name} is used by /dev/{holder.name}"
+
+
+def _mounts() -> Iterator[tuple[str, str]]:
+    """(major:minor, mount point) of everything mounted (proc(5), mountinfo)."""
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+            fields = line.split()
+            yield fields[2], fields[4]
+
+
+def _swaps() -> frozenset[str]:
+    try:
+        lines = Path("/proc/swaps").read_text(errors="replace").splitlines()[1:]
+    except OSError:
+        return frozenset()
+    return frozenset(line.split()[0] for line in lines if line)
+
+
+def _contents(path: Path) -> Iterator[Content]:
+    """What blkid finds on the whole, and in each partition of the table that sfdisk reads."""
+    whole = _probe(path, 0, None)
+    if "TYPE" in whole:
+        yield Content(f"a filesystem, {_words(whole)}", 0)
+    for number, part in enumerate(_partitions(path), 1):
+        found = _probe(path, part.offset, part.size)
+        words = _words(found) if "TYPE" in found else "nothing known"
+        name = f' "{part.name}"' if part.name else ""
+        yield Content(f"partition {number}{name}, {format_size(part.size)}: {words}", part.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    name: str
+    offset: int
+    size: int
+
+
+def _partitions(path: Path) -> list[_Range]:
+    try:
+        done = run(Command(SFDISK, ("--json", str(path)), accepted=frozenset({0, 1})))
+        table = json.loads(done.text)["partitiontable"] if done.status == 0 else {}
+    except (LiveosError, ValueError, KeyError):
+        return []
+    unit = int(table.get("sectorsize", 512))
+    return [
+        _Range(str(part.get("name", "")), part["start"] * unit, part["size"] * unit)
+        for part in table.get("partitions", ())
+    ]
+
+
+def _probe(path: Path, offset: int, size: int | None) -> dict[str, str]:
+    """What blkid's low-level probing says; nothing when it is missing or finds nothing."""
+    window = ("-O", str(offset), *(("-S", str(size)) if size else ()))
+    command = Command(
+        BLKID, ("-p", "-o", "export", *window, str(path)), accepted=frozenset({0, 2, 8})
+    )
+    try:
+        text = run(command).text
+    except LiveosError:
+        return {}
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, _, value in pairs}
+
+
+def _words(found: dict[str, str]) -> str:
+    label = f', label "{found["LABEL"]}"' if "LABEL" in found else ""
+    return f"{found['TYPE']}{label}"

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries plans out: the only module of the operations that changes anything."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import assert_never
+
+from liveos.errors import (
+    LiveosError,
+    NoSpaceError,
+    NotPermittedError,
+    RefusedError,
+    ToolMissingError,
+)
+from liveos.host import disk, interrupts
+from liveos.host.run import require, run
+from liveos.host.target import TargetKind, look_at
+from liveos.operations import perform
+from liveos.operations.perform import Session
+from liveos.operations.plan import Plan
+from liveos.operations.steps import (
+    Allocate,
+    CheckSource,
+    Copy,
+    CreateImage,
+    InstallBiosLoader,
+    MakeDirectories,
+    MakeUnbootable,
+    Publish,
+    ReadBack,
+    Remove,
+    Run,
+    Step,
+    Sync,
+    Write,
+    WriteRecord,
+)
+from liveos.report import NullReporter, Reporter
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def execute(plan: Plan, reporter: Reporter | None = None) -> None:
+    """Check that the plan can be carried out as it stands, then do it.
+
+    On any failure a file that was being made is removed, and a device is left plainly not
+    bootable.
+
+    :raises LiveosError: the first thing that went wrong.
+    """
+    reporter = reporter or NullReporter()
+    _check(plan)
+    session = Session(reporter)
+    with interrupts.as_exceptions(), _failures(plan, session):
+        for number, step in enumerate(plan.steps, 1):
+            reporter.step(step.title, number, len(plan.steps))
+            _perform(step, session)
+    if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
+        disk.reread_partitions(plan.target.path)
+
+
+def _check(plan: Plan) -> None:
+    """Everything that can be known before something is changed."""
+    for tool in plan.needs:
+        require(tool)
+    for path, tool in plan.needs_files:
+        if not path.exists():
+            raise ToolMissingError(f"{path} is not installed", hint=tool.how_to_install)
+    if plan.target is not None and plan.source is not None:
+        now = look_at(plan.target.path, plan.source)
+        if now != plan.target:
+            raise RefusedError(
+                f"{plan.target.path} has changed since the plan was made", hint="plan again"
+            )
+
+
+def _perform(step: Step, session: Session) -> None:  # noqa: C901, PLR0912 - one case for each kind of step
+    match step:
+        case CheckSource():
+            perform.check_source(step, session)
+        case CreateImage():
+            perform.create_image(step, session)
+        case MakeUnbootable():
+            session.touched = True
+            disk.make_unbootable(step.path, step.regions)
+        case Run():
+            run(step.command, stdin=step.script.encode())
+        case MakeDirectories():
+            perform.make_directories(step)
+        case Allocate():
+            perform.allocate(step)
+        case Copy():
+            perform.copy(step, session)
+        case Write():
+            perform.write(step.place, step.text.encode(), session)
+        case WriteRecord():
+            perform.write_record(step, session)
+        case ReadBack():
+            perform.read_back(session)
+        case InstallBiosLoader():
+            perform.install_bios_loader(step)
+        case Remove():
+            perform.remove(step)
+        case Sync():
+            disk.sync(step.path)
+        case Publish():
+            perform.publish(step, session)
+        case _:
+            assert_never(step)
+
+
+@contextmanager
+def _failures(plan: Plan, session: Session) -> Iterator[None]:
+    """Leave a named state behind, and give the system's errors their kind."""
+    try:
+        yield
+    except OSError as error:
+        session.discard()
+        raise _translated(error, plan, session) from error
+    except LiveosError as error:
+        full = session.is_full(plan)
+        session.discard()
+        if full:
+            raise NoSpaceError(
+                "there is no space left where the image is made", hint=_state(plan, session)
+            ) from error
+        error.hint = "; ".join(filter(None, (error.hint, _state(plan, session)))) or None
+        raise
+    except BaseException:
+        session.discard()
+        raise
+
+
+def _translated(error: OSError, plan: Plan, session: Session) -> LiveosError:
+    state = _state(plan, session)
+    if error.errno in _NO_SPACE:
+        return NoSpaceError(f"no space is left: {error}", hint=state)
+    if error.errno in _NOT_PERMITTED:
+        return NotPermittedError(str(error), hint=state)
+    return LiveosError(str(error), hint=state)
+
+
+def _state(plan: Plan, session: Session) -> str | None:
+    """In what state the target has been left."""
+    if plan.target is None:
+        return None
+    path = plan.target.path
+    if session.touched:
+        return f"{path} is unfinished and does not boot; install on it again"
+    return f"{path} is as it was" if plan.target.size is not None else "nothing was left behind"

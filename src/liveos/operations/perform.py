@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How each kind of step is done. ``execute`` alone calls these functions."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
+from liveos.formats import grub_pc, isomd5
+from liveos.formats.binary import (
+    ByteSource,
+    Extent,
+    ExtentSource,
+    FileSource,
+    FormatError,
+    MemorySource,
+    Window,
+)
+from liveos.host import disk, ext4
+from liveos.host.run import drain, feed, run
+from liveos.host.tools import Command
+from liveos.host.transfer import PIECE, DurableWriter, forget_cached, hash_file, pieces
+from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume
+from liveos.medium.model import FileRef
+from liveos.operations.plan import Plan
+from liveos.operations.steps import (
+    Allocate,
+    CheckSource,
+    Copy,
+    CreateImage,
+    InstallBiosLoader,
+    MakeDirectories,
+    Place,
+    Publish,
+    Remove,
+    WriteRecord,
+)
+from liveos.report import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that was written: what must be read back."""
+
+    place: Place
+    size: int
+    sha256: str
+    copied: bool
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known only while a plan is carried out.
+
+    ``part`` is the file that is being made and has not got its name yet; ``touched`` is true when
+    a target that existed has been changed. ``unread`` are files not yet compared.
+    """
+
+    reporter: Reporter
+    part: Path | None = None
+    touched: bool = False
+    written: list[Written] = field(default_factory=list)
+    unread: list[Written] = field(default_factory=list)
+
+    def note(self, written: Written) -> None:
+        self.written.append(written)
+        self.unread.append(written)
+
+    def discard(self) -> None:
+        """Remove the unfinished file."""
+        if self.part is not None:
+            with suppress(OSError):
+                self.part.unlink()
+            self.part = None
+
+    def is_full(self, plan: Plan) -> bool:
+        """Whether the host's filesystem, not the stick's, is what has no space left.
+
+        Programs that write through a pipe do not always say why they failed.
+        """
+        if self.part is None or plan.target is None:
+            return False
+        space = os.statvfs(self.part.parent)
+        return space.f_bavail * space.f_frsize < 1024 * 1024
+
+
+def check_source(step: CheckSource, session: Session) -> None:
+    """:raises ProblemsFoundError: the source is not what its maker has summed."""
+    with FileSource(step.source) as source:
+        implanted = isomd5.read(source)
+        if implanted is None or implanted.md5 != step.md5:
+            raise UnsupportedError(f"{step.source} has changed since it was inspected")
+        result = isomd5.check(source, implanted, session.reporter.progress)
+    if result.verdict is isomd5.Verdict.PASSED:
+        return
+    where = f" between bytes {result.damaged[0]} and {result.damaged[1]}" if result.damaged else ""
+    raise ProblemsFoundError(
+        f"{step.source} is damaged{where}: it does not have its implanted MD5 sum {step.md5}"
+        if result.verdict is isomd5.Verdict.FAILED
+        else f"{step.source} is damaged: it is shorter than its volume descriptor says",
+        hint="download it again, or use --no-verify to install it as it is",
+    )
+
+
+def create_image(step: CreateImage, session: Session) -> None:
+    if step.replaces:
+        step.path.unlink()
+    session.part = step.path
+    try:
+        disk.create(step.path, step.size)
+    except LiveosError:
+        session.part = None  # somebody else's
+        raise
+
+
+def make_directories(step: MakeDirectories) -> None:
+    match step.volume:
+        case FatVolume() as volume:
+            run(volume.make_directories(step.paths))
+        case Ext4Volume() as volume:
+            for path in step.paths:
+                ext4.make_directory(volume, path, step.selinux)
+
+
+def allocate(step: Allocate) -> None:
+    assert isinstance(step.place.volume, Ext4Volume)
+    ext4.allocate(step.place.volume, step.place.path, step.size)
+
+
+def copy(step: Copy, session: Session) -> None:
+    """Stream a file; what was read is hashed on the way and compared with the target later."""
+    with FileSource(step.file.container) as container:
+        source = _bytes_of(step.file, container)
+        _stream(step.place, source, session, copied=True)
+
+
+def write(place: Place, data: bytes, session: Session) -> None:
+    _stream(place, MemorySource(data), session, copied=False)
+
+
+def write_record(step: WriteRecord, session: Session) -> None:
+    """The record with what only the copying has told: the sums."""
+    files = [
+        {
+            "partition": item.place.partition,
+            "path": item.place.path,
+            "size": item.size,
+            "sha256": item.sha256,
+        }
+        for item in session.written
+        if item.copied
+    ]
+    text = json.dumps({**step.record, "files": files}, indent=1) + "\n"
+    write(step.place, text.encode(), session)
+
+
+def read_back(session: Session) -> None:
+    """:raises ProblemsFoundError: the target gives back other bytes than it was given."""
+    total = sum(item.size for item in session.unread)
+    before = 0
+    for item in session.unread:
+
+        def progress(done: int, before: int = before) -> None:
+            session.reporter.progress(before + done, total)
+
+        if _sum_on_disk(item.place, item.size, progress) != item.sha256:
+            raise ProblemsFoundError(
+                f"{item.place} was read back from {item.place.volume.path} with other bytes than "
+                "were written",
+                hint="the stick is failing, or it is smaller than it says: use another",
+            )
+        before += item.size
+    session.unread.clear()
+
+
+def install_bios_loader(step: InstallBiosLoader) -> None:
+    """Core image first, boot code last: the disk is bootable when this has succeeded."""
+    core = _build_core(step)
+    sector = step.core_offset // grub_pc.SECTOR
+    try:
+        loader = grub_pc.core_image(core, sector)
+        code = grub_pc.boot_code(step.boot_image.read_bytes(), sector)
+    except FormatError as error:
+        raise LiveosError(f"{step.boot_image.parent}: {error}") from error
+    if len(loader) > step.core_size:
+        raise LiveosError(f"GRUB's core image of {len(loader)} bytes does not fit")
+    with disk.opened(step.path) as descriptor:
+        for offset, data in ((step.core_offset, loader), (0, code)):
+            disk.write_all(descriptor, offset, data)
+            os.fsync(descriptor)
+            forget_cached(descriptor)
+            if os.pread(descriptor, len(data), offset) != data:
+                raise ProblemsFoundError(f"{step.path}: the boot loader cannot be read back")
+
+
+def remove(step: Remove) -> None:
+    assert isinstance(step.place.volume, FatVolume)
+    run(step.place.volume.remove(step.place.path))
+
+
+def publish(step: Publish, session: Session) -> None:
+    """From here on the stick has its name, also after a power cut."""
+    if not step.replaces and os.path.lexists(step.path):
+        raise LiveosError(f"{step.path} has appeared meanwhile", hint="choose another name")
+    step.part.rename(step.path)
+    session.part = None
+    disk.sync_directory(step.path.parent)
+
+
+def _bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
+    """A file's bytes; the last extent may reach beyond its end."""
+    assert file.extents is not None
+    try:
+        return Window(ExtentSource(container, file.extents), 0, file.size)
+    except FormatError as error:
+        raise UnsupportedError(f"{file.container}:{file.path}: {error}") from error
+
+
+def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool) -> None:
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        try:
+            for piece in pieces(source, source.size):
+                digest.update(piece)
+                yield piece
+        except FormatError as error:
+            raise UnsupportedError(f"the source of {place} is damaged: {error}") from error
+
+    def progress(done: int) -> None:
+        session.reporter.progress(done, source.size)
+
+    match place.volume:
+        case FatVolume() as volume:
+            _to_fat(volume, place.path, hashed())
+            progress(source.size)
+        case Ext4Volume() as volume:
+            _to_ext4(volume, place.path, source.size, hashed(), progress)
+    session.note(Written(place, source.size, digest.hexdigest(), copied))
+
+
+def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes]) -> None:
+    with feed(volume.write(path)) as pipe:
+        for piece in data:
+            pipe.write(piece)
+    disk.sync(volume.path)
+
+
+def _to_ext4(
+    volume: Ext4Volume, path: str, size: int, data: Iterator[bytes], progress: Callable[[int], None]
+) -> None:
+    """Allocate, fill, sync, and only then mark as written (see ``host.ext4``)."""
+    runs = ext4.allocate(volume, path, size)
+    with disk.opened(volume.path) as descriptor, DurableWriter(descriptor, progress) as writer:
+        position = 0
+        for piece in data:
+            # What the last block has beyond the end of the file must not be an older owner's.
+            padded = piece.ljust(-(-len(piece) // BLOCK) * BLOCK, b"\0")
+            for start, stop, offset in _spread(runs, position, len(padded)):
+                writer.write(volume.offset + offset, padded[start:stop])
+            position += len(padded)
+        writer.finish()
+    ext4.mark_written(volume, path, runs)
+
+
+def _spread(
+    runs: tuple[ext4.BlockRun, ...], position: int, length: int
+) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, offset on the volume) of the parts of ``length`` bytes from ``position``."""
+    for part in runs:
+        first = part.logical * BLOCK
+        low, high = max(position, first), min(position + length, first + part.size)
+        if low < high:
+            yield low - position, high - position, part.offset + low - first
+
+
+def _sum_on_disk(place: Place, size: int, progress: Callable[[int], None]) -> str:
+    """The SHA-256 sum of a file on the target, from the disk and not from the page cache."""
+    with disk.opened(place.volume.path, os.O_RDONLY) as descriptor:
+        forget_cached(descriptor)
+    match place.volume:
+        case FatVolume() as volume:
+            return _sum_of_output(volume.read(place.path), progress)
+        case Ext4Volume() as volume:
+            return _sum_on_ext4(volume, place.path, size, progress)
+
+
+def _sum_of_output(command: Command, progress: Callable[[int], None]) -> str:
+    digest = hashlib.sha256()
+    done = 0
+    with drain(command) as pipe:
+        while piece := pipe.read(PIECE):
+            digest.update(piece)
+            done += len(piece)
+            progress(done)
+    return digest.hexdigest()
+
+
+def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Callable[[int], None]) -> str:
+    runs = ext4.block_runs(volume, path)
+    # An unwritten extent reads as zeros, whatever its blocks hold.
+    extents = [
+        Extent(volume.offset + part.offset if part.written else None, part.size) for part in runs
+    ]
+    with FileSource(volume.path) as source:
+        return hash_file(ExtentSource(source, extents), size, progress)
+
+
+def _build_core(step: InstallBiosLoader) -> bytes:
+    with tempfile.NamedTemporaryFile("w", prefix="liveos-", suffix=".cfg") as search:
+        search.write(step.search)
+        search.flush()
+        build = step.build
+        return run(Command(build.tool, (*build.arguments, "-c", search.name))).stdout

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``liveos inspect``: what a source holds, layer by layer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from liveos.cli.output import Output
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE", help="An ISO, image file, stick or directory.", show_default=False
+    ),
+]
+
+
+def inspect(output: Output, source: Source) -> None:
+    """Show what an ISO, image file, stick or directory holds, layer by layer."""
+    from liveos.medium.inspect import inspect as read_facts
+    from liveos.medium.inspect import to_document
+
+    medium = read_facts(source)
+    if output.as_json:
+        output.document("inspect", to_document(medium))
+        return
+    from liveos.cli.medium_view import medium_view
+
+    output.show(*medium_view(medium, verbose=output.verbose))

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A medium for people: its layers with their three sizes, what boots it, what it can remember."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from liveos.cli.render import findings, heading, size, table, words
+from liveos.medium.model import (
+    Boot,
+    Container,
+    Entry,
+    Image,
+    ImplantedMd5,
+    Initramfs,
+    Medium,
+    MediumKind,
+    Root,
+)
+
+_KINDS = {
+    MediumKind.ISO: "ISO 9660 image",
+    MediumKind.DISK: "disk",
+    MediumKind.FILESYSTEM: "filesystem",
+    MediumKind.SQUASHFS: "squashfs image",
+    MediumKind.EROFS: "EROFS image",
+    MediumKind.DIRECTORY: "directory",
+    MediumKind.LIVE: "running live system",
+}
+
+
+def medium_view(medium: Medium, *, verbose: bool = False) -> Iterator[RenderableType]:
+    """The parts of the view in order; ``verbose`` adds kernel lines and initramfs modules."""
+    yield _title(medium)
+    if medium.partitions:
+        yield from _partitions(medium)
+    for image in medium.images:
+        yield from _image(medium, image, verbose=verbose)
+    yield from _boot(medium.boot)
+    yield from _checksum(medium.implanted_md5)
+    if medium.warnings:
+        yield Text("")
+        yield from findings(medium.warnings)
+
+
+def _title(medium: Medium) -> Text:
+    label = f'"{words(medium.label)}"' if medium.label else "no label"
+    facts = f"  {_KINDS[medium.kind]}, {label}, {size(medium.size)}"
+    return Text.assemble((words(str(medium.path)), "bold cyan"), facts)
+
+
+def _partitions(medium: Medium) -> Iterator[RenderableType]:
+    yield heading("Partitions")
+    lines = table("", "name", "type", "filesystem", "label", "size", right=["size"])
+    for each in medium.partitions:
+        lines.add_row(
+            f"  {each.number}",
+            words(each.name),
+            words(each.type),
+            words(each.filesystem),
+            words(each.label),
+            size(each.size),
+        )
+    yield lines
+
+
+def _image(medium: Medium, image: Image, *, verbose: bool) -> Iterator[RenderableType]:
+    yield heading(f"Image {words(image.name)}", f"({image.family})")
+    yield _layers(medium, image)
+    yield from _remark_on_df(image.root)
+    yield from _kernels(image, verbose=verbose)
+    yield from _entries(image, verbose=verbose)
+    yield from _persistence(image)
+
+
+def _layers(medium: Medium, image: Image) -> Table:
+    """Outermost first: each layer lies in the one above it."""
+    lines = table("  layer", "format", "apparent", "used", "stored", right=_SIZES)
+    lines.add_row("  the medium", _KINDS[medium.kind], "-", "-", size(medium.size))
+    outer, *nested = _root_rows(image.root)
+    beside = list(_stores(image))
+    bar, branch = ("│", "├─") if beside else (" ", "└─")
+    lines.add_row(f"  {branch} {outer[0]}", *outer[1:])
+    for layer, *facts in nested:
+        lines.add_row(f"  {bar}  └─ {layer}", *facts)
+    for number, (path, use, room) in enumerate(beside, 1):
+        branch = "└─" if number == len(beside) else "├─"
+        lines.add_row(f"  {branch} {words(path)}", use, "-", "-", size(room))
+    return lines
+
+
+def _stores(image: Image) -> Iterator[tuple[str, str, int | None]]:
+    """What lies beside the root on an installed medium: path, use, size."""
+    if image.overlay is not None:
+        overlay = image.overlay
+        parts = (f"overlay, {overlay.kind}", words(overlay.state or ""))
+        yield overlay.path, ", ".join(filter(None, parts)), overlay.size
+    for use, store in (("home", image.home), ("swap", image.swap)):
+        if store is not None:
+            yield store.path, f"{use}, encrypted" if store.encrypted else use, store.size
+
+
+_SIZES = ("apparent", "used", "stored")
+
+
+def _root_rows(root: Root) -> Iterator[tuple[str, str, str, str, str]]:
+    path = words(root.file.path) if root.file else "root"
+    sizes = size(root.apparent_size), size(root.used_size), size(root.stored_size)
+    if root.container is Container.NONE:
+        yield path, _filesystem(root), *sizes
+        return
+    packing = ", ".join(filter(None, (root.container, words(root.compression or ""))))
+    if root.nested is None:
+        yield path, f"{packing}, holds the root", *sizes
+        return
+    yield path, packing, "-", "-", sizes[2]
+    yield words(root.nested), _filesystem(root), *sizes
+
+
+def _filesystem(root: Root) -> str:
+    label = f' "{words(root.label)}"' if root.label else ""
+    return f"{words(root.filesystem)}{label}"
+
+
+def _remark_on_df(root: Root) -> Iterator[RenderableType]:
+    """What df shows of a compressed root misleads; the numbers say so side by side."""
+    if root.apparent_size is None or root.used_size is None or root.container is Container.NONE:
+        return
+    free = root.apparent_size - root.used_size
+    shown = f"df will show {size(root.apparent_size)} with {size(free)} free"
+    truth = f"but the root is read-only, packed into {size(root.stored_size)}"
+    remark = f"{shown}, {truth}: changes get only the room that an overlay has."
+    yield Padding(Text(remark, "italic"), (0, 0, 0, 2))
+
+
+def _kernels(image: Image, *, verbose: bool) -> Iterator[RenderableType]:
+    if not image.kernels and not image.initramfs:
+        return
+    yield heading("  Kernels")
+    lines = table("  file", "size", "Linux", "made by", right=["size"])
+    for kernel in image.kernels:
+        path = words(kernel.file.path)
+        lines.add_row(f"  {path}", size(kernel.file.size), words(kernel.version), "")
+    for initramfs in image.initramfs:
+        path = words(initramfs.file.path)
+        made = _made_by(initramfs, verbose=verbose)
+        lines.add_row(f"  {path}", size(initramfs.file.size), words(initramfs.kernel), made)
+    yield lines
+
+
+def _made_by(initramfs: Initramfs, *, verbose: bool) -> str:
+    maker = f"dracut {words(initramfs.dracut)}" if initramfs.dracut else "not dracut"
+    if verbose and initramfs.modules:
+        return f"{maker}: {', '.join(words(name) for name in initramfs.modules)}"
+    return maker
+
+
+def _entries(image: Image, *, verbose: bool) -> Iterator[RenderableType]:
+    if not image.entries:
+        return
+    yield heading("  Boot entries", "* starts by itself")
+    lines = table("  ", "firmware", "entry", "starts")
+    for entry in image.entries:
+        title = " > ".join(words(part) for part in (*entry.submenu, entry.title))
+        mark, style = ("  *", "bold") if entry.default else ("", "")
+        lines.add_row(mark, entry.firmware, title, _starts(entry, verbose=verbose), style=style)
+    yield lines
+
+
+def _starts(entry: Entry, *, verbose: bool) -> str:
+    started = words(entry.kernel) if entry.kernel else words(entry.command)
+    if verbose:
+        line = [started, *(words(option) for option in entry.options)]
+        return " ".join(chain(line, (f"initrd={words(path)}" for path in entry.initrd)))
+    return f"{started}, after a media check" if entry.checks_media else started
+
+
+def _persistence(image: Image) -> Iterator[RenderableType]:
+    if not image.persistence:
+        return
+    yield heading("  Persistence", "how changes can be kept")
+    lines = table("  kind", "here", "why not")
+    for option in image.persistence:
+        answer = Text("yes", "green") if option.usable else Text("no", "red")
+        lines.add_row(f"  {option.kind}", answer, words(option.reason) if option.reason else "")
+    yield lines
+
+
+def _boot(boot: Boot) -> Iterator[RenderableType]:
+    yield heading("Firmware", _firmware(boot))
+    if not boot.loaders:
+        return
+    lines = table("  loader", "firmware", "role", "signed by")
+    for loader in boot.loaders:
+        firmware = f"{loader.firmware} {words(loader.arch)}" if loader.arch else loader.firmware
+        signers = ", ".join(words(signer) for signer in loader.signers)
+        lines.add_row(f"  {words(loader.path)}", firmware, words(loader.role), signers)
+    yield lines
+
+
+def _firmware(boot: Boot) -> str:
+    ways = ["BIOS"] if boot.bios else []
+    ways += [f"UEFI {arch}" for arch in boot.uefi]
+    ways += ["Secure Boot"] if boot.secure_boot else []
+    return ", ".join(ways) or "nothing that firmware could start"
+
+
+def _checksum(implanted: ImplantedMd5 | None) -> Iterator[RenderableType]:
+    if implanted is not None:
+        remark = "" if implanted.supported else ", in a form that the media check does not read"
+        yield heading("Checksum", f"implanted MD5 {implanted.md5}{remark}")

@@ -125,6 +125,28 @@ class Window:
         return self._source.read_at(self.offset + offset, length)
 
 
+class MeteredSource:
+    """Another source, of which no more than ``limit`` bytes may be read in all.
+
+    Directories come through one of these, so that a hostile tree cannot take without end.
+    """
+
+    def __init__(self, source: ByteSource, limit: int) -> None:
+        self._source = source
+        self._limit = limit
+        self._left = limit
+
+    @property
+    def size(self) -> int:
+        return self._source.size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self._left -= length
+        if self._left < 0:
+            raise FormatError(f"the directories take more than {self._limit} bytes")
+        return self._source.read_at(offset, length)
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """``length`` contiguous bytes at ``offset`` of some container; offset None is a hole."""

@@ -16,6 +16,7 @@ from liveos.formats.binary import (
     Extent,
     FormatError,
     MemorySource,
+    MeteredSource,
     Record,
     TruncatedError,
     u8,
@@ -63,24 +64,6 @@ class _Entry:
     facts: rockridge.Facts
 
 
-class _Metered:
-    """The part of a source that directories come from: refuses to read without end."""
-
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        self._left = _MOST_METADATA
-
-    @property
-    def size(self) -> int:
-        return self._source.size
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        self._left -= length
-        if self._left < 0:
-            raise FormatError(f"more than {_MOST_METADATA} bytes of ISO 9660 directories")
-        return self._source.read_at(offset, length)
-
-
 class Iso9660(FileTree):
     """The files of an ISO, named as Rock Ridge spells them, else Joliet, else ISO 9660.
 
@@ -100,7 +83,7 @@ class Iso9660(FileTree):
         joliet = [d for d in self.descriptors if d.is_joliet]
         self._is_joliet = self._skip is None and bool(joliet)
         self._names = joliet[0] if self._is_joliet else self.volume
-        self._metadata = _Metered(source)
+        self._metadata = MeteredSource(source, _MOST_METADATA)
         self._listings: dict[int, tuple[tuple[str, _Entry], ...]] = {}
 
     @cached_property

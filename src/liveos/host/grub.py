@@ -20,7 +20,7 @@ _MODULES = (
 
 
 def build_core() -> Command:
-    """Build a core image on standard output; add ``-c FILE`` for its embedded configuration."""
+    """Build a core image; add ``-c FILE``, its embedded configuration, and ``-o FILE``."""
     where = ("-O", "i386-pc", "-d", str(DIRECTORY), "-p", "/EFI/BOOT")
     return Command(GRUB_MKIMAGE, (*where, *_MODULES))
 

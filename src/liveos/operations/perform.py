@@ -312,8 +312,9 @@ def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Callable[[i
 
 
 def _build_core(step: InstallBiosLoader) -> bytes:
-    with tempfile.NamedTemporaryFile("w", prefix="liveos-", suffix=".cfg") as search:
-        search.write(step.search)
-        search.flush()
-        build = step.build
-        return run(Command(build.tool, (*build.arguments, "-c", search.name))).stdout
+    with tempfile.TemporaryDirectory(prefix="liveos-") as directory:
+        search, core = Path(directory, "search.cfg"), Path(directory, "core.img")
+        search.write_text(step.search)
+        files = ("-c", str(search), "-o", str(core))
+        run(Command(step.build.tool, (*step.build.arguments, *files)))
+        return core.read_bytes()

@@ -210,9 +210,9 @@ class InstallBiosLoader:
 
     def __str__(self) -> str:
         where = f"at byte {self.core_offset} of {self.path} (at most {_exact(self.core_size)})"
-        return (
-            f"install GRUB for BIOS {where}: {self.build} -c <'{self.search}'>; {self.boot_image}"
-        )
+        search = "; ".join(self.search.splitlines())
+        parts = f"{self.boot_image} and {self.build} with '{search}' embedded"
+        return f"install GRUB for BIOS {where}: {parts}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from liveos import __version__
+from liveos.cli.inspect import inspect
+from liveos.cli.install import install
 from liveos.cli.options import verb
 from liveos.cli.output import Output
 from liveos.cli.tools import tools
@@ -24,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-VERBS = (tools,)
+VERBS = (inspect, install, tools)
 
 for each in VERBS:
     app.command()(verb(each))

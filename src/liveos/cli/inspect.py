@@ -10,14 +10,12 @@ from liveos.cli.output import Output
 
 Source = Annotated[
     Path,
-    typer.Argument(
-        metavar="SOURCE", help="An ISO, image file, stick or directory.", show_default=False
-    ),
+    typer.Argument(metavar="SOURCE", help="An ISO, image file, stick or directory."),
 ]
 
 
 def inspect(output: Output, source: Source) -> None:
-    """Show what an ISO, image file, stick or directory holds, layer by layer."""
+    """Show what a medium holds, layer by layer."""
     from liveos.medium.inspect import inspect as read_facts
     from liveos.medium.inspect import to_document
 

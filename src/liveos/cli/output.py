@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
-from liveos.errors import RefusedError
-
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -72,20 +70,3 @@ class Output:
             emoji=False,
             soft_wrap=False,
         )
-
-
-def confirm(question: str, *, default: bool) -> None:
-    """Ask before something is changed.
-
-    :raises RefusedError: the answer is no, or there is no terminal to ask on.
-    """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise RefusedError(
-            "this changes something, and there is no terminal to ask on",
-            hint="add --yes to go on without a question, or --dry-run to see the plan",
-        )
-    choices = "[Y/n]" if default else "[y/N]"
-    print(f"{question} {choices} ", end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline().strip().lower()
-    if not (answer in {"y", "yes"} or (default and answer == "")):
-        raise RefusedError("not confirmed: nothing was changed")

@@ -25,7 +25,7 @@ Check = Annotated[
 
 
 def tools(output: Output, *, check: Check = None) -> ExitStatus:
-    """List the external programs: present, version, needed by which verb, in which package."""
+    """List the external programs and whether they are here."""
     from liveos.host.inventory import distribution, look_for
     from liveos.host.tools import ALL_TOOLS
 

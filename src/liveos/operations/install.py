@@ -32,7 +32,7 @@ from liveos.medium.bootline import Installed, label_problem
 from liveos.medium.model import Medium, PersistenceKind
 from liveos.operations import menu, refusals
 from liveos.operations.layout import Identities, Layout, lay_out, least_size
-from liveos.operations.memory import choose_kind, snapshot_size
+from liveos.operations.new_overlay import choose_kind, snapshot_size
 from liveos.operations.payload import Payload, choose_image, menu_entries, payload_of
 from liveos.operations.plan import Plan
 from liveos.operations.steps import (

@@ -25,6 +25,7 @@ def collect_facts(recipe: Recipe, parts: Parts, iso: Path, log: Log) -> dict[str
         "iso": {"size": iso.stat().st_size, **_blkid(iso, log)},
         "squashfs_img": {"size": parts.squashfs.stat().st_size, **_blkid(parts.squashfs, log)},
         "squashfs_superblock": None if recipe.payload is Payload.EROFS else _squashfs_superblock(parts, log),
+        "erofs_superblock": _colon_table(parts.fact("dump.erofs")) or None,
         "rootfs_img": _colon_table(parts.fact("dumpe2fs")) or None,
         "implanted_md5": _implanted_md5(iso, log),
         "el_torito": log.output(["xorriso", "-indev", iso, "-report_el_torito", "plain"]).splitlines(),

@@ -93,6 +93,7 @@ def _lay_out_kiwi(recipe: Recipe, parts: Parts, tree: Path, work: Path, log: Log
     _copy_tree(parts.loaders / "grub/i386-pc", tree / "boot/grub2/i386-pc")
     _write(tree / "boot/grub2/grub.cfg", menus.render(recipe, "grub.cfg"))
     _write(tree / "boot/grub2/earlyboot.cfg", menus.render(recipe, "early.cfg"))
+    _write(tree / "boot/grub2/loopback.cfg", menus.render(recipe, "loopback.cfg"))
     _write(tree / "EFI/BOOT/grub.cfg", menus.render(recipe, "efi-grub.cfg"))
     _lay_out_signed_chain(parts, tree / "EFI/BOOT")
     # The partition gets what is there so far: the ISO's tree alone has the second spelling and the fallback program.

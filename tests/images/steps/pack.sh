@@ -30,7 +30,8 @@ pack='
             ;;
         erofs)
             # The line per file that it prints would drown the log.
-            chroot "$1" mkfs.erofs -zlzma -C1048576 -Efragments "$2/out/squashfs.img" "$2/view" >/dev/null
+            chroot "$1" mkfs.erofs -zlzma,level=6 -C1048576 -Efragments "$2/out/squashfs.img" "$2/view" >/dev/null
+            chroot "$1" dump.erofs -s "$2/out/squashfs.img" >"$1$2/out/facts/dump.erofs"
             ;;
     esac
 '

@@ -10,6 +10,7 @@ from liveos.cli.inspect import inspect
 from liveos.cli.install import install
 from liveos.cli.options import verb
 from liveos.cli.output import Output
+from liveos.cli.prove import prove
 from liveos.cli.tools import tools
 
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-VERBS = (inspect, install, tools)
+VERBS = (inspect, install, prove, tools)
 
 for each in VERBS:
     app.command()(verb(each))

@@ -59,7 +59,7 @@ NoVerify = Annotated[
 ]
 
 
-def install(  # noqa: PLR0913 - one parameter for each option of the verb
+def install(
     output: Output,
     source: Source,
     target: Target,

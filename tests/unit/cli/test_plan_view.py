@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from liveos.cli import consent as consent_module
 from liveos.cli.consent import consent, show_plan
 from liveos.cli.output import Output
 from liveos.cli.plan_view import plan_view
@@ -84,8 +83,8 @@ def test_the_answer_decides(
 ) -> None:
     plan = Plan(PLAN.title, PLAN.steps, destroys=PLAN.destroys if destroys else ())
     question = Terminal()
-    monkeypatch.setattr(consent_module.sys, "stdin", Terminal(answer))
-    monkeypatch.setattr(consent_module.sys, "stderr", question)
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    monkeypatch.setattr("sys.stderr", question)
     if goes_on:
         consent(Output(), plan, yes=False)
     else:

@@ -1,0 +1,1 @@
+complete --command liveos --no-files --arguments "(env _LIVEOS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) liveos)" --condition "env _LIVEOS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) liveos"

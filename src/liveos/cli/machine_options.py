@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The virtual machine that ``boot`` and ``prove`` ask for, in the same words."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from liveos.sizes import parse_bytes
+
+_MIB = 1024 * 1024
+
+
+class FirmwareName(StrEnum):
+    """What starts the machine (liveos.host.firmware.FirmwareKind, which is not imported early)."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+    UEFI_SECURE = "uefi-secure"
+
+
+class AttachmentName(StrEnum):
+    """How the machine sees the medium; ``auto`` is a CD for an ISO, else a USB stick."""
+
+    AUTO = "auto"
+    CD = "cd"
+    USB = "usb"
+    DISK = "disk"
+
+
+Target = Annotated[Path, typer.Argument(metavar="TARGET", help="A stick, an image file or an ISO.")]
+Firmware = Annotated[FirmwareName, typer.Option("--firmware", help="What starts the machine.")]
+Attach = Annotated[AttachmentName, typer.Option("--attach", help="How the machine sees TARGET.")]
+Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of the machine.")]
+Cpus = Annotated[int, typer.Option("--cpus", metavar="N", min=1, help="Processors.")]
+
+
+def memory_mib(text: str) -> int:
+    """The value of ``--memory`` in MiB, which is what QEMU takes."""
+    return max(1, parse_bytes(text) // _MIB)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``liveos prove``: show that a medium boots and remembers, without human help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from liveos.cli.machine_options import (
+    Attach,
+    AttachmentName,
+    Cpus,
+    Firmware,
+    FirmwareName,
+    Memory,
+    Target,
+    memory_mib,
+)
+from liveos.cli.output import Output
+from liveos.errors import ExitStatus
+
+LogDirectory = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Keep logs and screenshots here."),
+]
+NoPersistence = Annotated[
+    bool, typer.Option("--no-persistence", help="Do not expect that changes survive a reboot.")
+]
+
+
+def prove(
+    output: Output,
+    target: Target,
+    *,
+    firmware: Firmware = FirmwareName.BIOS,
+    attach: Attach = AttachmentName.AUTO,
+    no_persistence: NoPersistence = False,
+    directory: LogDirectory = None,
+    memory: Memory = "2G",
+    cpus: Cpus = 2,
+) -> ExitStatus:
+    """Prove that a medium boots, and that it remembers."""
+    from liveos.cli.progress import reporter
+    from liveos.host.firmware import FirmwareKind
+    from liveos.host.qemu import Attachment
+    from liveos.operations.proof import proof_document
+    from liveos.operations.prove import ProveRequest
+    from liveos.operations.prove import prove as run_proof
+
+    request = ProveRequest(
+        firmware=FirmwareKind(firmware),
+        attachment=None if attach == "auto" else Attachment(attach),
+        persistence=False if no_persistence else None,
+        memory_mib=memory_mib(memory),
+        cpus=cpus,
+        output=directory,
+    )
+    with reporter(output) as chosen:
+        proof = run_proof(target, request, chosen)
+    if output.as_json:
+        output.document("prove", proof_document(proof))
+    else:
+        from liveos.cli.proof_view import proof_view
+
+        output.show(*proof_view(proof))
+    return ExitStatus.DONE if proof.proved else ExitStatus.PROBLEMS_FOUND

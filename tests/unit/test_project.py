@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for the project as a whole: licences, mirrors, the man page, completion files."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from liveos import __version__
+from liveos.cli.app import VERBS, app
+from liveos.errors import ExitStatus
+
+CHECKOUT = Path(__file__).parents[2]
+MAN_PAGE = (CHECKOUT / "man" / "liveos.8").read_text()
+
+COMMAND = typer.main.get_command(app)
+SUBCOMMANDS = COMMAND.commands  # type: ignore[attr-defined]
+
+
+def sources(*places: str) -> list[Path]:
+    return sorted(path for place in places for path in (CHECKOUT / place).rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sources("src", "tests", "setup", "bench"), CHECKOUT / "Makefile", CHECKOUT / ".ci" / "run"],
+    ids=lambda path: str(path.relative_to(CHECKOUT)),
+)
+def test_every_source_names_its_licence(path: Path) -> None:
+    head = path.read_text().splitlines()[:2]
+    assert "# SPDX-License-Identifier: Apache-2.0" in head
+
+
+def test_the_version_is_one() -> None:
+    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"] == (
+        __version__
+    )
+    assert f"## [{__version__}]" in (CHECKOUT / "CHANGELOG.md").read_text()
+
+
+def section(name: str) -> str:
+    return MAN_PAGE.partition(f"\n.Sh {name}\n")[2].partition("\n.Sh ")[0]
+
+
+def documented(text: str) -> set[str]:
+    """The options of the list items in a part of the man page."""
+    items = re.findall(r"^\.It (Fl .*)$", text, re.MULTILINE)
+    names = (name for item in items for name in re.findall(r"Fl (\S+)", item))
+    return {f"-{name}".replace("\\-", "-") for name in names}
+
+
+def options(command: object) -> set[str]:
+    return {
+        name
+        for parameter in command.params  # type: ignore[attr-defined]
+        for name in parameter.opts
+        if name.startswith("-")
+    } - {"--help", "-h"}
+
+
+SHARED = options(SUBCOMMANDS["tools"]) - {"--check"}
+
+
+@pytest.mark.parametrize("verb", sorted(SUBCOMMANDS))
+def test_the_man_page_has_every_option_of_every_verb_and_no_other(verb: str) -> None:
+    own = options(SUBCOMMANDS[verb]) - SHARED
+    assert documented(section(verb.upper())) == own
+    synopsis = section("SYNOPSIS").partition(f".Cm {verb}\n")[2].partition("\n.Nm")[0]
+    shown = {f"-{name}".replace("\\-", "-") for name in re.findall(r"Fl (\S+)", synopsis)}
+    assert shown == {name for name in own if name.startswith("--")}
+
+
+def test_the_man_page_has_no_verb_that_does_not_exist() -> None:
+    shown = re.findall(r"^\.Op Ar options\n\.Cm (\S+)", section("SYNOPSIS"), re.MULTILINE)
+    assert sorted(shown) == sorted(SUBCOMMANDS) == sorted(verb.__name__ for verb in VERBS)
+
+
+def test_the_man_page_has_every_shared_option() -> None:
+    assert documented(section("DESCRIPTION")) - {"-h", "--help"} == options(COMMAND)
+
+
+def test_the_man_page_has_every_exit_status_with_its_meaning() -> None:
+    listed = re.findall(r"^\.It (\d+)\n(.*)$", section("EXIT STATUS"), re.MULTILINE)
+    assert [(int(number), text) for number, text in listed] == [
+        (int(status), status.meaning) for status in ExitStatus
+    ]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_files_are_those_that_the_program_prints(shell: str) -> None:
+    environment = {**os.environ, "_LIVEOS_COMPLETE": f"source_{shell}"}
+    line = [sys.executable, "-m", "liveos"]
+    printed = subprocess.run(line, capture_output=True, env=environment, check=True).stdout
+    file = CHECKOUT / "completions" / f"liveos.{shell}"
+    assert file.read_bytes() == printed, "run: make completions"
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("liveos ins", {"inspect", "install"}),
+        ("liveos install --overlay-k", {"--overlay-kind"}),
+        ("liveos install --overlay-kind ", {"auto", "snapshot", "directory"}),
+    ],
+)
+def test_completion_offers_what_exists(line: str, offered: set[str]) -> None:
+    environment = {
+        **os.environ,
+        "_LIVEOS_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    program = [sys.executable, "-m", "liveos"]
+    answer = subprocess.run(program, capture_output=True, env=environment, check=True, text=True)
+    assert set(answer.stdout.split()) == offered
+
+
+def test_the_readme_names_every_verb() -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    assert all(f"| `{verb}" in readme for verb in SUBCOMMANDS)
+
+
+def test_continuous_integration_runs_nothing_that_the_readme_does_not_name() -> None:
+    run = re.findall(r"\bmake [a-z-]+", (CHECKOUT / ".ci" / "run").read_text())
+    assert run == ["make test"]
+    assert "make test" in (CHECKOUT / "README.md").read_text()

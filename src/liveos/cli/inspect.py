@@ -16,8 +16,8 @@ Source = Annotated[
 
 def inspect(output: Output, source: Source) -> None:
     """Show what a medium holds, layer by layer."""
+    from liveos.medium.document import to_document
     from liveos.medium.inspect import inspect as read_facts
-    from liveos.medium.inspect import to_document
 
     medium = read_facts(source)
     if output.as_json:

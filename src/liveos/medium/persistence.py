@@ -49,6 +49,8 @@ def _general_reason(root: Root, initramfs: Initramfs | None, family: Family) -> 
     """Why nothing can be kept, whatever the kind."""
     if family is not Family.DMSQUASH:
         return _WRONG_FAMILY[family]
+    if root.filesystem is None:
+        return "its root image cannot be read"
     if initramfs is None:
         return "no initramfs was found that could be read"
     if initramfs.modules and "dmsquash-live" not in initramfs.modules:

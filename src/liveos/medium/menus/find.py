@@ -34,15 +34,17 @@ _PLACES = {Firmware.BIOS: (*_SYSLINUX, *_GRUB), Firmware.UEFI: (*_EFI, *_GRUB)}
 _EFI_SIGNS = ("/EFI/BOOT", "/boot/grub/efi.img", "/boot/grub/x86_64-efi", "/boot/grub2/x86_64-efi")
 
 
-def find_menu(firmware: Firmware, trees: Sequence[FileTree]) -> Menu | None:
+def find_menu(
+    firmware: Firmware, trees: Sequence[FileTree], *, shared: bool = False
+) -> Menu | None:
     """The menu that a firmware shows; None when it shows none.
 
     ``trees`` are the filesystems that it can read, the one that it starts from first: a menu may
-    include files of the others.
+    include files of the others. ``shared``: a BIOS loader may use the menu of EFI.
     """
     if firmware is Firmware.UEFI and not any(_exists(trees, sign) for sign in _EFI_SIGNS):
         return None
-    for path in _PLACES[firmware]:
+    for path in _PLACES[firmware] + (_EFI if shared else ()):
         content = read_menu_file(trees, path)
         if content is None:
             continue

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot loaders: what firmware starts first, and whether Secure Boot lets it."""
+
+from collections.abc import Iterator
+
+from liveos.formats import eltorito
+from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.tree import Node
+from liveos.medium.efi import EFI_DIRECTORY, first_loaders, is_chain_signed, read_efi_loader
+from liveos.medium.model import Boot, Firmware, Loader, MediumKind
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume
+
+# Files that a BIOS loader consists of, with the role that they show.
+_BIOS_FILES = {
+    "/isolinux/isolinux.bin": "isolinux",
+    "/boot/isolinux/isolinux.bin": "isolinux",
+    "/syslinux/ldlinux.sys": "syslinux",
+    "/syslinux/isolinux.bin": "isolinux",
+    "/ldlinux.sys": "syslinux",
+    "/images/eltorito.img": "grub",
+    "/boot/x86_64/loader/eltorito.img": "grub",
+    "/boot/grub/grub_eltorito": "grub",
+    "/boot/grub2/i386-pc/core.img": "grub",
+    "/boot/grub/i386-pc/core.img": "grub",
+}
+
+
+def read_boot(scene: Scene, source: ByteSource | None) -> Boot:
+    """How firmware can start a medium; ``source`` is its bytes, None for a directory."""
+    loaders = (*_bios_loaders(scene, source), *_efi_loaders(scene))
+    first = first_loaders(loaders)
+    return Boot(
+        bios=_starts_on_bios(scene, source, loaders),
+        uefi=tuple(sorted({loader.arch for loader in first if loader.arch})),
+        secure_boot=is_chain_signed(loaders),
+        loaders=loaders,
+    )
+
+
+def _starts_on_bios(scene: Scene, source: ByteSource | None, loaders: tuple[Loader, ...]) -> bool:
+    if source is None:
+        return any(loader.firmware is Firmware.BIOS for loader in loaders)
+    if scene.kind is MediumKind.ISO:
+        return any(image.platform == eltorito.Platform.X86 for image in _boot_images(source))
+    return scene.kind is MediumKind.DISK and eltorito.read_hybrid_code(source) is not None
+
+
+def _bios_loaders(scene: Scene, source: ByteSource | None) -> Iterator[Loader]:
+    code = eltorito.read_hybrid_code(source) if source and source.size else None
+    if code is not None and scene.kind in {MediumKind.ISO, MediumKind.DISK}:
+        yield Loader("MBR", Firmware.BIOS, "i386", str(code))
+    for volume in scene.volumes:
+        for path, role in _BIOS_FILES.items():
+            node = volume.find_file(path)
+            if node is not None:
+                yield Loader(node.path, Firmware.BIOS, "i386", role, file=volume.ref(node))
+
+
+def _boot_images(source: ByteSource) -> tuple[eltorito.BootImage, ...]:
+    try:
+        return tuple(image for image in eltorito.read_catalogue(source) if image.bootable)
+    except FormatError:
+        return ()
+
+
+def _efi_loaders(scene: Scene) -> Iterator[Loader]:
+    for volume, node in _efi_files(scene):
+        yield read_efi_loader(volume.ref(node), volume.tree.open(node))
+
+
+def _efi_files(scene: Scene) -> Iterator[tuple[Volume, Node]]:
+    """The programs in EFI/BOOT; of an ISO's two trees, the one that every file system shows."""
+    for volume in scene.volumes:
+        names = sorted(volume.list_names(EFI_DIRECTORY))
+        programs = [name for name in names if name.lower().endswith(".efi")]
+        directory = volume.tree.resolve(EFI_DIRECTORY, ignore_case=True)
+        for name in programs:
+            node = volume.tree.lookup(f"{directory.path}/{name}") if directory else None
+            if node is not None:
+                yield volume, node
+        if programs:
+            return

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory beside an installed image: overlay, home and swap, by what their bytes are."""
+
+from dataclasses import dataclass, replace
+
+from liveos.formats.binary import FormatError
+from liveos.formats.exception_store.header import read_header
+from liveos.formats.identify import Kind, identify
+from liveos.formats.tree import FileKind, Node
+from liveos.medium.model import Overlay, PersistenceKind, Store
+from liveos.medium.volume import Volume
+from liveos.report import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What keeps changes beside an image."""
+
+    overlay: Overlay | None = None
+    home: Store | None = None
+    swap: Store | None = None
+
+
+def find_memory(volume: Volume, directory: str, findings: list[Finding]) -> Memory:
+    """The memory in an image's directory; what is out of order is added to ``findings``."""
+    if volume.filesystem in {"iso9660", "squashfs", "erofs"}:
+        return Memory()
+    overlays = [name for name in volume.list_names(f"/{directory}") if name.startswith("overlay-")]
+    # The initramfs takes the one that is called after the filesystem's label and UUID.
+    proper = f"overlay-{volume.label or ''}-{volume.uuid or ''}"
+    overlays.sort(key=lambda name: name != proper)
+    findings += [_stale(volume, directory, name) for name in overlays[1:]]
+    return Memory(
+        overlay=_overlay(volume, directory, overlays[0], findings) if overlays else None,
+        home=_store(volume, f"/{directory}/home.img"),
+        swap=_store(volume, f"/{directory}/swap.img"),
+    )
+
+
+def _overlay(volume: Volume, directory: str, name: str, findings: list[Finding]) -> Overlay | None:
+    """boot-contract.md 1.3, step 6: what an overlay is, is told by what is found."""
+    path = f"/{directory}/{name}"
+    node = volume.tree.lookup(path)
+    if node is None or node.kind not in {FileKind.FILE, FileKind.DIRECTORY}:
+        return None
+    if node.kind is FileKind.DIRECTORY:
+        if "ovlwork" not in volume.list_names(f"/{directory}"):
+            findings.append(
+                Finding(
+                    "overlay-without-workdir",
+                    Severity.WARNING,
+                    f"{path}: there is no ovlwork beside it, so the initramfs will not use it",
+                )
+            )
+        return Overlay(PersistenceKind.DIRECTORY, path, None)
+    try:
+        return _overlay_file(volume, node)
+    except FormatError as error:
+        findings.append(Finding("unreadable-overlay", Severity.WARNING, f"{path}: {error}"))
+        return Overlay(PersistenceKind.SNAPSHOT, path, node.size, "damaged")
+
+
+def _overlay_file(volume: Volume, node: Node) -> Overlay:
+    source = volume.tree.open(node)
+    identity = identify(source)
+    if identity is not None and identity.kind is not Kind.SNAPSHOT_STORE:
+        return Overlay(PersistenceKind.IMAGE, node.path, node.size)
+    overlay = Overlay(PersistenceKind.SNAPSHOT, node.path, node.size)
+    header = read_header(source)
+    if header.is_blank:
+        return replace(overlay, state="blank")
+    header.geometry()
+    return replace(overlay, state="valid" if header.valid else "invalid")
+
+
+def _store(volume: Volume, path: str) -> Store | None:
+    node = volume.find_file(path)
+    if node is None:
+        return None
+    try:
+        identity = identify(volume.tree.open(node))
+    except FormatError:
+        return Store(node.path, node.size)
+    return Store(node.path, node.size, identity is not None and identity.kind is Kind.LUKS)
+
+
+def _stale(volume: Volume, directory: str, name: str) -> Finding:
+    return Finding(
+        "other-overlay",
+        Severity.INFO,
+        f"/{directory}/{name} is not used: it is not called after {volume.label}-{volume.uuid}",
+    )

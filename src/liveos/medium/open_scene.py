@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening a source: what kind of thing it is, and which filesystems are in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveos.formats import eltorito
+from liveos.formats.binary import ByteSource, FormatError, Window
+from liveos.formats.fat import read_geometry
+from liveos.formats.identify import Kind, identify
+from liveos.formats.partitions import PartitionEntry, PartitionTable, read_table
+from liveos.medium.model import MediumKind, Partition
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume, open_directory, open_volume
+from liveos.report import Finding, Severity
+
+UNFINISHED_MARK = "LIVEOS-UNFINISHED"
+"""The file that an installation writes first into the ESP's root and removes last."""
+
+PART_SUFFIX = ".part"
+"""What an installation calls a new file until it has ended."""
+
+_ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
+_BARE = {Kind.SQUASHFS: MediumKind.SQUASHFS, Kind.EROFS: MediumKind.EROFS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A partition as listed, and its filesystem if that can be read."""
+
+    entry: PartitionEntry
+    partition: Partition
+    volume: Volume | None
+    problem: str | None
+
+
+def scene_of_directory(path: Path) -> Scene:
+    """A directory of the host: the files of a medium, copied or mounted somewhere."""
+    volume = open_directory(path)
+    return Scene(path, MediumKind.DIRECTORY, None, 0, (volume,))
+
+
+def scene_of_file(path: Path, source: ByteSource) -> Scene:
+    """What a file or device holds.
+
+    :raises FormatError: nothing that is known, or it is too damaged to begin with.
+    """
+    identity = identify(source)
+    if identity is None:
+        raise FormatError("it holds nothing that is known: no filesystem, no partition table")
+    if identity.kind is Kind.ISO9660:
+        return _scene_of_iso(path, source)
+    if identity.kind in {Kind.GPT, Kind.MBR}:
+        return _scene_of_disk(path, source)
+    volume = open_volume(source, path)
+    kind = _BARE.get(identity.kind, MediumKind.FILESYSTEM)
+    findings = tuple(_unfinished(path, volume))
+    return Scene(path, kind, volume.label, source.size, (volume,), findings=findings)
+
+
+def _scene_of_iso(path: Path, source: ByteSource) -> Scene:
+    volume = open_volume(source, path)
+    esp, findings = _esp_of_iso(path, source)
+    if volume.size is not None and volume.size > source.size:
+        message = f"it has {source.size} bytes of {volume.size}: the end is missing"
+        findings = (*findings, Finding("truncated", Severity.FATAL, message, "download it again"))
+    volumes = (volume,) if esp is None else (volume, esp)
+    parts = _parts(path, source, read_table(source))
+    return Scene(
+        path,
+        MediumKind.ISO,
+        volume.label,
+        source.size,
+        volumes,
+        esp,
+        tuple(part.partition for part in parts),
+        findings,
+    )
+
+
+def _esp_of_iso(path: Path, source: ByteSource) -> tuple[Volume | None, tuple[Finding, ...]]:
+    """The FAT image that UEFI starts from, wherever El Torito says that it lies."""
+    try:
+        for image in eltorito.read_catalogue(source):
+            if image.platform == eltorito.Platform.UEFI and image.bootable:
+                rest = Window(source, image.offset, source.size - image.offset)
+                size = read_geometry(rest).size
+                return open_volume(Window(source, image.offset, size), path, image.offset), ()
+    except FormatError as error:
+        message = f"the EFI boot image cannot be read: {error}"
+        return None, (Finding("unreadable-efi-image", Severity.WARNING, message),)
+    return None, ()
+
+
+def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
+    table = read_table(source)
+    parts = list(_parts(path, source, table))
+    volumes = tuple(part.volume for part in parts if part.volume is not None)
+    esps = [part.volume for part in parts if part.volume and part.entry.type in _ESP_TYPES]
+    esp = esps[0] if esps and len(volumes) > 1 else None
+    others = [volume for volume in volumes if volume is not esp]
+    findings = [*_table_findings(table), *_part_findings(parts)]
+    for volume in volumes:
+        findings += _unfinished(path, volume)
+    if not volumes:
+        findings += _nothing_readable(path)
+    label = others[0].label if others else None
+    partitions = tuple(part.partition for part in parts)
+    return Scene(
+        path, MediumKind.DISK, label, source.size, volumes, esp, partitions, tuple(findings)
+    )
+
+
+def _parts(path: Path, source: ByteSource, table: PartitionTable | None) -> Iterator[_Part]:
+    for entry in table.partitions if table else ():
+        size = max(0, min(entry.size, source.size - entry.offset))
+        if not size:
+            continue
+        window = Window(source, entry.offset, size)
+        try:
+            identity = identify(window)
+        except FormatError:
+            identity = None
+        volume, problem = None, None
+        if identity is not None:
+            try:
+                volume = open_volume(window, path, entry.offset)
+            except FormatError as error:
+                problem = str(error)
+        partition = Partition(
+            entry.number,
+            entry.name,
+            entry.type,
+            entry.offset,
+            entry.size,
+            str(identity.kind) if identity else None,
+            identity.label if identity else None,
+            identity.uuid if identity else None,
+        )
+        yield _Part(entry, partition, volume, problem)
+
+
+def _table_findings(table: PartitionTable | None) -> Iterator[Finding]:
+    if table is not None and table.damage is not None:
+        message = f"the partition table is damaged ({table.damage})"
+        yield Finding("damaged-partition-table", Severity.WARNING, message)
+
+
+def _part_findings(parts: list[_Part]) -> Iterator[Finding]:
+    for part in parts:
+        if part.problem is not None:
+            message = f"partition {part.entry.number}: {part.problem}"
+            yield Finding("unreadable-partition", Severity.WARNING, message)
+
+
+def _unfinished(path: Path, volume: Volume) -> Iterator[Finding]:
+    if volume.find_file(f"/{UNFINISHED_MARK}") is not None:
+        yield _unfinished_finding(path)
+
+
+def _nothing_readable(path: Path) -> Iterator[Finding]:
+    message = "it has a partition table, but no filesystem that can be read"
+    yield Finding("no-filesystem", Severity.WARNING, message)
+    if path.name.endswith(PART_SUFFIX):
+        yield _unfinished_finding(path)
+
+
+def _unfinished_finding(path: Path) -> Finding:
+    return Finding(
+        "unfinished-install",
+        Severity.FATAL,
+        f"{path} was not finished: an installation was interrupted, and it does not boot",
+        "run liveos install again",
+    )

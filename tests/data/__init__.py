@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded facts from other implementations, with the scripts that record them again."""

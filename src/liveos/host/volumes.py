@@ -123,3 +123,11 @@ def ext4_capacity(volume_size: int) -> int:
     used = groups * per_group + journal_size(volume_size) // BLOCK
     spare = 256 + blocks // 1000
     return max(0, blocks - used - spare) * BLOCK
+
+
+def ext4_size(contents: int) -> int:
+    """The size of a volume whose capacity is at least ``contents`` bytes."""
+    size = contents + 8 * _MIB
+    while ext4_capacity(size) < contents:
+        size += max(_MIB, contents - ext4_capacity(size))
+    return size

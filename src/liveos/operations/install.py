@@ -27,12 +27,13 @@ from liveos.host.volumes import (
     Ext4Volume,
     FatVolume,
     ext4_capacity,
+    ext4_size,
 )
 from liveos.medium.bootline import Installed, label_problem
 from liveos.medium.model import Medium, PersistenceKind
 from liveos.operations import menu, refusals
 from liveos.operations.layout import Identities, Layout, lay_out, least_size
-from liveos.operations.new_overlay import choose_kind, snapshot_size
+from liveos.operations.new_overlay import LEAST_SNAPSHOT, choose_kind, snapshot_size
 from liveos.operations.payload import Payload, choose_image, menu_entries, payload_of
 from liveos.operations.plan import Plan
 from liveos.operations.steps import (
@@ -125,8 +126,8 @@ def plan(request: InstallRequest, source: Medium, target: Target) -> Plan:
     _check_words(request)
     image = choose_image(source)
     payload = payload_of(source, image, request.name)
-    layout = lay_out(size, payload.boot_size, request.identities)
     kind = None if request.overlay is None else choose_kind(image, request.overlay_kind)
+    layout = _layout(request, payload, size, kind)
     overlay_size, notes = _overlay(request, payload, layout, kind)
     stick = _stick(request, source, target, payload, layout, kind, overlay_size)
     bios = (GRUB_MKIMAGE,) if request.bios else ()
@@ -162,33 +163,41 @@ def _check_words(request: InstallRequest) -> None:
         )
 
 
-def _overlay(
-    request: InstallRequest, payload: Payload, layout: Layout, kind: PersistenceKind | None
-) -> tuple[int | None, tuple[str, ...]]:
-    """Size of the snapshot store, if there is one, after a check that the image fits."""
-    free = ext4_capacity(layout.live.size) - _blocks(payload.root.size) - _RECORD_SIZE
-    wished = 0 if request.overlay is None else (request.overlay.bytes or 0)
-    if free < wished:
-        raise _too_small(payload, layout, wished)
-    if kind is not PersistenceKind.SNAPSHOT or request.overlay is None:
-        note = f"changes share the {format_size(free)} that are free on LIVE"
-        return None, ((note,) if kind else ())
-    return snapshot_size(payload.image, request.overlay, free)
-
-
-def _too_small(payload: Payload, layout: Layout, wished: int) -> NoSpaceError:
-    contents = _blocks(payload.root.size) + wished + _RECORD_SIZE
-    live = contents + 8 * _MIB
-    while ext4_capacity(live) < contents:
-        live += max(4 * _MIB, contents - ext4_capacity(live))
-    least = least_size(payload.boot_size, live)
-    parts = ", ".join(f"{name} {format_size(size)}" for name, size in layout.table())
+def _layout(
+    request: InstallRequest, payload: Payload, size: int, kind: PersistenceKind | None
+) -> Layout:
+    """The partitions, if LIVE can hold the image and the least overlay that was asked for."""
+    wished = request.overlay.bytes or 0 if request.overlay else 0
+    if kind is PersistenceKind.SNAPSHOT:
+        wished = max(wished, LEAST_SNAPSHOT)
+    contents = _contents_size(payload) + wished
+    layout = lay_out(size, payload.boot_size, request.identities)
+    if layout is not None and ext4_capacity(layout.live.size) >= contents:
+        return layout
+    table = layout.table() if layout else (("ESP", payload.boot_size),)
+    parts = ", ".join(f"{name} {format_size(part)}" for name, part in table)
     overlay = f" and {format_size(wished)} of overlay" if wished else ""
-    return NoSpaceError(
-        f"{format_size(layout.size)} is too small: {parts}; LIVE must hold "
+    least = least_size(payload.boot_size, ext4_size(contents))
+    raise NoSpaceError(
+        f"{format_size(size)} is too small ({parts}): LIVE must hold "
         f"{format_size(payload.root.size)} of image{overlay}",
         hint=f"the least size is {-(-least // _MIB)}M",
     )
+
+
+def _contents_size(payload: Payload) -> int:
+    return _blocks(payload.root.size) + _RECORD_SIZE
+
+
+def _overlay(
+    request: InstallRequest, payload: Payload, layout: Layout, kind: PersistenceKind | None
+) -> tuple[int | None, tuple[str, ...]]:
+    """The size of the snapshot store, if there is one, and notes."""
+    free = ext4_capacity(layout.live.size) - _contents_size(payload)
+    if kind is PersistenceKind.SNAPSHOT and request.overlay is not None:
+        return snapshot_size(payload.image, request.overlay, free)
+    note = f"changes share the {format_size(free)} that are free on LIVE"
+    return None, ((note,) if kind else ())
 
 
 def _stick(  # noqa: PLR0913, PLR0917 - gathers decisions; each has been made on its own

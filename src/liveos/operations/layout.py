@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID, uuid4
 
-from liveos.errors import NoSpaceError
-from liveos.sizes import format_size
-
 _MIB = 1024 * 1024
 ALIGNMENT = 4 * _MIB
 BIOS_BOOT_SIZE = _MIB
@@ -95,10 +92,10 @@ class Layout:
         return "\n".join(("label: gpt", f"label-id: {self.disk}", *places, ""))
 
 
-def lay_out(size: int, boot_size: int, identities: Identities) -> Layout:
+def lay_out(size: int, boot_size: int, identities: Identities) -> Layout | None:
     """The partitions of a stick of ``size`` bytes whose kernels and loaders take ``boot_size``.
 
-    :raises NoSpaceError: there is no room for them; says how much there must be.
+    None when nothing, or almost nothing, would be left for LIVE.
     """
     bios_boot = PlacedPartition("BIOS boot", ALIGNMENT, BIOS_BOOT_SIZE, identities.bios_boot)
     start = 2 * ALIGNMENT
@@ -106,12 +103,7 @@ def lay_out(size: int, boot_size: int, identities: Identities) -> Layout:
     end = _down(size - _BACKUP_TABLE)
     live = PlacedPartition("LIVE", esp.end, end - esp.end, identities.live)
     if live.size < _LIVE_LEAST:
-        least = least_size(boot_size, _LIVE_LEAST)
-        raise NoSpaceError(
-            f"{format_size(size)} is too small for a stick: the boot files alone need "
-            f"{format_size(boot_size)}",
-            hint=f"the least size, with almost no image, is {format_size(least)}",
-        )
+        return None
     return Layout(size, identities.disk, bios_boot, esp, live)
 
 

@@ -8,7 +8,8 @@ from liveos.sizes import Size, format_size
 
 _MIB = 1024 * 1024
 _CHUNKS = Geometry(8)
-_LEAST = 16 * _MIB
+LEAST_SNAPSHOT = 16 * _MIB
+"""Less would be full before the system has started."""
 
 
 def choose_kind(image: Image, wanted: PersistenceKind | None) -> PersistenceKind:
@@ -38,10 +39,10 @@ def snapshot_size(image: Image, wanted: Size, free: int) -> tuple[int, tuple[str
     :raises NoSpaceError: there is not that much, or too little to be of use.
     """
     size = wanted.of(free, left=free) // _CHUNKS.chunk_size * _CHUNKS.chunk_size
-    if size > free or size < _LEAST:
+    if size > free or size < LEAST_SNAPSHOT:
         raise NoSpaceError(
             f"an overlay of {format_size(size)}: {format_size(free)} are free beside the image, "
-            f"and it must have at least {format_size(_LEAST)}",
+            f"and it must have at least {format_size(LEAST_SNAPSHOT)}",
             hint="choose a larger target, a smaller --overlay, or --overlay none",
         )
     notes = []

@@ -30,7 +30,7 @@ def check_target(size: int | None, target: Target, source: Medium, *, erase: boo
     if target.kind is not TargetKind.MISSING and not erase:
         lost = "; ".join(losses(target))
         raise RefusedError(f"{target.path} exists: {lost}", hint="--erase allows to overwrite it")
-    final = size or target.size
+    final = target.size if size is None else size
     assert final is not None
     return final
 

@@ -2,7 +2,8 @@
 """Decompression of single blocks, never into more bytes than the format allows.
 
 Each codec takes one compressed block and the most bytes it may become; it raises `FormatError`
-for anything else that the block turns out to be.
+for anything else that the block turns out to be. The ``…_prefix`` ones are for EROFS, where a
+cluster may hold more than one file uses: they give exactly the length asked for.
 """
 
 import lzma
@@ -20,16 +21,18 @@ Codec = Callable[[bytes, int], bytes]
 
 # xz blocks name a dictionary size, and liblzma allocates that much before it reads on.
 _LZMA_MEMORY = 64 << 20
+_ZSTD_WINDOW = 16 << 20
+_LZ4_RATIO = 255  # the most bytes that a byte can become
+_LZ4_MOST = 12 << 20  # what the kernel lets a cluster of EROFS become
 
 
 def unzlib(data: bytes, most: int) -> bytes:
     """Inflate a zlib stream (RFC 1950)."""
-    return _inflate(data, most, zlib.MAX_WBITS)
-
-
-def inflate(data: bytes, most: int) -> bytes:
-    """Inflate a raw deflate stream (RFC 1951)."""
-    return _inflate(data, most, -zlib.MAX_WBITS)
+    try:
+        plain = zlib.decompressobj().decompress(data, most + 1)
+    except zlib.error as error:
+        raise FormatError(f"a zlib stream is damaged: {error}") from error
+    return _checked(plain, most)
 
 
 def unxz(data: bytes, most: int) -> bytes:
@@ -69,13 +72,55 @@ def unzstd(data: bytes, most: int) -> bytes:
         raise FormatError(f"a Zstandard frame is damaged: {error}") from error
 
 
-def _inflate(data: bytes, most: int, window_bits: int) -> bytes:
-    decompressor = zlib.decompressobj(window_bits)
+def inflate_prefix(data: bytes, length: int) -> bytes:
+    """The first ``length`` bytes of a raw deflate stream (RFC 1951)."""
     try:
-        plain = decompressor.decompress(data, most + 1)
+        plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, length)
     except zlib.error as error:
         raise FormatError(f"a deflate stream is damaged: {error}") from error
-    return _checked(plain, most)
+    return _whole(plain, length)
+
+
+def microlzma_prefix(data: bytes, length: int) -> bytes:
+    """The first ``length`` bytes of a MicroLZMA stream.
+
+    That is LZMA1 without an end mark, whose first byte, always zero, makes room for the inverted
+    lc/lp/pb properties (liblzma's ``lzma/container.h``).
+    """
+    position_bits, rest = divmod((data[0] if data else 0) ^ 0xFF, 45)
+    literal_position_bits, literal_context_bits = divmod(rest, 9)
+    lzma1 = {
+        "id": lzma.FILTER_LZMA1,
+        "dict_size": max(length, 4096),  # no match reaches back further than the output
+        "lc": literal_context_bits,
+        "lp": literal_position_bits,
+        "pb": position_bits,
+    }
+    try:
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[lzma1])
+        plain = decompressor.decompress(b"\0" + data[1:], length)
+    except (lzma.LZMAError, ValueError) as error:
+        raise FormatError(f"a MicroLZMA stream is damaged: {error}") from error
+    return _whole(plain, length)
+
+
+def lz4_prefix(data: bytes, length: int) -> bytes:
+    """The first ``length`` bytes of an LZ4 block."""
+    try:
+        return _whole(unlz4(data, length), length)
+    except FormatError:
+        # It may hold more, and the library has no partial decoding: make room for all of it.
+        most = min(_LZ4_RATIO * len(data), _LZ4_MOST)
+        return _whole(unlz4(data, most)[:length], length)
+
+
+def zstd_prefix(data: bytes, length: int) -> bytes:
+    """The first ``length`` bytes of a Zstandard frame."""
+    try:
+        reader = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(data)
+        return _whole(reader.read(length), length)
+    except zstandard.ZstdError as error:
+        raise FormatError(f"a Zstandard frame is damaged: {error}") from error
 
 
 def _unlzma(data: bytes, most: int, container: int) -> bytes:
@@ -90,6 +135,12 @@ def _unlzma(data: bytes, most: int, container: int) -> bytes:
 def _checked(plain: bytes, most: int) -> bytes:
     if len(plain) > most:
         raise FormatError(f"a compressed block holds more than the {most} bytes it may")
+    return plain
+
+
+def _whole(plain: bytes, length: int) -> bytes:
+    if len(plain) != length:
+        raise FormatError(f"a compressed cluster gives {len(plain)} of {length} bytes")
     return plain
 
 

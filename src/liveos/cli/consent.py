@@ -34,7 +34,7 @@ def consent(output: Output, plan: Plan, *, yes: bool) -> None:
         )
     from liveos.cli.plan_view import plan_view
 
-    output.note(*plan_view(plan))
+    output.note(*plan_view(plan, complete=output.verbose))
     if not _ask(default=not plan.destroys):
         raise RefusedError("nothing was changed")
 

@@ -49,7 +49,7 @@ def medium_view(medium: Medium, *, verbose: bool = False) -> Iterator[Renderable
 
 def _title(medium: Medium) -> Text:
     label = f'"{words(medium.label)}"' if medium.label else "no label"
-    facts = f"  {_KINDS[medium.kind]}, {label}, {size(medium.size)}"
+    facts = f"\n  {_KINDS[medium.kind]}, {label}, {size(medium.size)}"
     return Text.assemble((words(str(medium.path)), "bold cyan"), facts)
 
 
@@ -211,5 +211,4 @@ def _firmware(boot: Boot) -> str:
 
 def _checksum(implanted: ImplantedMd5 | None) -> Iterator[RenderableType]:
     if implanted is not None:
-        remark = "" if implanted.supported else ", in a form that the media check does not read"
-        yield heading("Checksum", f"implanted MD5 {implanted.md5}{remark}")
+        yield heading("Checksum", f"implanted MD5 {implanted.md5}")

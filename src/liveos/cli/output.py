@@ -3,7 +3,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
@@ -48,15 +48,16 @@ class Output:
 
     def show(self, *results: "RenderableType") -> None:
         """Print a result for people."""
-        console = self.console(sys.stdout)
-        for result in results:
-            console.print(result)
+        self._print(sys.stdout, results)
 
     def note(self, *remarks: "RenderableType") -> None:
         """Print what is not the result: plans before a question, where to look next."""
-        console = self.console(sys.stderr)
-        for remark in remarks:
-            console.print(remark)
+        self._print(sys.stderr, remarks)
+
+    def _print(self, stream: TextIO, parts: Sequence["RenderableType"]) -> None:
+        console = self.console(stream)
+        for part in parts:
+            console.print(part, crop=False)
 
     def console(self, stream: TextIO) -> "Console":
         """A console without markup or guessed highlights: text from images is printed as it is."""
@@ -68,5 +69,4 @@ class Output:
             markup=False,
             highlight=False,
             emoji=False,
-            soft_wrap=False,
         )

@@ -4,8 +4,6 @@
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from liveos.cli.render import heading, size, table, words
@@ -13,12 +11,15 @@ from liveos.cli.text import printable
 from liveos.operations.plan import Plan
 
 
-def plan_view(plan: Plan) -> Iterator[RenderableType]:
-    """The parts of the view in order; what will be destroyed stands last, where it is read."""
+def plan_view(plan: Plan, *, complete: bool = True) -> Iterator[RenderableType]:
+    """The parts of the view in order; what will be destroyed stands last, where it is read.
+
+    A ``complete`` view has the whole line of each step, with every path and argument.
+    """
     yield Text(words(f"Plan: {plan.title}"), "bold")
     if plan.layout:
         yield _layout(plan)
-    yield _steps(plan)
+    yield _steps(plan, complete=complete)
     for note in plan.notes:
         yield Text(printable(f"note: {note}"))
     if plan.destroys:
@@ -50,10 +51,14 @@ def _share(amount: int, whole: int) -> str:
     return "< 1 %" if share < 1 else f"{share:.0f} %"
 
 
-def _steps(plan: Plan) -> RenderableType:
-    lines = Table.grid(padding=(0, 1))
-    lines.add_column(justify="right")
-    lines.add_column(overflow="fold")
-    for number, step in enumerate(plan.steps, 1):
-        lines.add_row(f"{number}.", words(str(step)))
-    return Group(heading("Steps"), Padding(lines, (0, 0, 1, 2)))
+def _steps(plan: Plan, *, complete: bool) -> RenderableType:
+    """Lines are not broken: commands can be taken from them."""
+    lines = [
+        Text(
+            f"  {number:2}. {words(str(step) if complete else step.title)}",
+            no_wrap=True,
+            overflow="ignore",
+        )
+        for number, step in enumerate(plan.steps, 1)
+    ]
+    return Group(heading("Steps"), *lines, "")

@@ -97,4 +97,4 @@ def test_nothing_is_wider_than_the_terminal() -> None:
 
 def test_text_from_the_medium_is_shown_as_text() -> None:
     medium = replace(NESTED_ISO, label="[red]\x1b[31m\nx", warnings=())
-    assert '"[red]\\x1b[31m\\nx"' in squeezed(medium)[0]
+    assert '"[red]\\x1b[31m\\nx"' in squeezed(medium)[1]

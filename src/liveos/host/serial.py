@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's end of a guest's serial port."""
+
+import select
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from liveos.host.qmp import connect
+
+_KEPT = 1 << 18  # characters; a guest that never stops talking must not fill the memory
+
+
+class SerialLine:
+    """What a guest has said on a port (its last 256 Ki characters), and a way to answer.
+
+    ``heard_at`` is when it spoke last, on the monotonic clock; ``open`` ends with the guest.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.text = ""
+        self.heard_at = time.monotonic()
+        self.open = True
+        self._socket = connect(path, within=20.0)
+        self._socket.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self) -> None:
+        """Take what has arrived. Terminals end lines with CR LF; here they end with LF."""
+        try:
+            data = self._socket.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self.open = bool(data)
+        self.heard_at = time.monotonic()
+        said = data.decode("utf-8", "replace").replace("\r", "")
+        self.text = (self.text + said)[-_KEPT:]
+
+    def send(self, text: str) -> None:
+        """Type something; lost when the guest has gone."""
+        self._socket.settimeout(10.0)
+        try:
+            self._socket.sendall(text.encode())
+        except OSError:
+            self.open = False
+        finally:
+            self._socket.setblocking(False)  # noqa: FBT003 - as above
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def listen(lines: Sequence[SerialLine], seconds: float) -> None:
+    """Wait until one of the ports speaks, at most so long, and take what they said."""
+    alive = [line for line in lines if line.open]
+    if not alive:
+        time.sleep(seconds)
+        return
+    for line in select.select(alive, [], [], seconds)[0]:
+        line.receive()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adds kernel arguments to a boot menu of any dialect, for one boot that is watched.
+
+Every dialect (GRUB 2, legacy GRUB, syslinux, boot loader specification) writes a kernel line
+whose words include ``root=``, so the menus need no parsing: words are put in front of that one.
+"""
+
+import re
+
+# A root shell waits on the second serial port, where no console writes into its answers:
+# systemd-debug-generator has taken a terminal's name there since systemd 243 (Fedora 31), and
+# ignores it before. The console goes to the first port, so that a log shows how far a boot came.
+# No password, no login manager, no getty and no file of the image takes part in it, and the shell
+# runs unconfined by SELinux's policy for logins.
+PROOF_WORDS = (
+    "console=tty0",
+    "console=ttyS0,115200",
+    "systemd.debug_shell=ttyS1",
+    "systemd.show_status=1",
+)
+# quiet, rhgb and splash hide the progress that is to be seen; the media check would find the very
+# words that are added here, and another console= could take the place of ours.
+_DROPPED = re.compile(
+    r"[ \t]+(?:quiet|rhgb|splash|check|rd\.live\.check|console=\S+|loglevel=\d+)(?=[\s\"']|$)"
+)
+_ROOT = re.compile(r"(?<=[\s\"'])root=")
+# A GRUB script's variable ``root`` is a device of the loader, not a word for the kernel.
+_LOADER_ROOT = re.compile(r"^\s*(?:set|export|unset)\s+root\b")
+_TIMEOUT = re.compile(
+    r"^([ \t]*(?:set[ \t]+)?timeout[ \t]*[= \t][ \t]*)\"?\d+\"?[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def edit_menu(text: str, words: tuple[str, ...] = PROOF_WORDS) -> str:
+    """The menu with ``words`` on every kernel line, and without its waiting time.
+
+    A text without a kernel line comes back with at most its waiting time changed.
+    """
+    lines = [_edit_line(line, words) for line in text.split("\n")]
+    # One second in GRUB; a tenth in syslinux, where 0 would mean to wait for ever.
+    return _TIMEOUT.sub(r"\g<1>1", "\n".join(lines))
+
+
+def has_kernel_line(text: str) -> bool:
+    """Whether a text starts a kernel, that is, whether arguments can be added to it."""
+    return any(_is_kernel_line(line) for line in text.split("\n"))
+
+
+def _is_kernel_line(line: str) -> bool:
+    return bool(_ROOT.search(line)) and not _LOADER_ROOT.match(line)
+
+
+def _edit_line(line: str, words: tuple[str, ...]) -> str:
+    if not _is_kernel_line(line):
+        return line
+    return _ROOT.sub(" ".join((*words, "root=")), _DROPPED.sub("", line), count=1)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that is watched while it boots and then asked about itself.
+
+Its first serial port is the console and becomes the log; the second carries the root shell that
+``systemd.debug_shell`` starts. Where that does not come (systemd before 243, no systemd), a login
+as root on the console is tried, which live images usually allow without a password.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from liveos.errors import LiveosError
+from liveos.host import run
+from liveos.host.qemu import Machine, SerialSocket, qemu_command
+from liveos.host.qmp import Monitor
+from liveos.host.serial import SerialLine, listen
+from liveos.operations.boot_signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
+from liveos.operations.serial_shell import Answer, NoAnswerError, ask
+
+_LOGIN = re.compile(r"login: *$")
+_PASSWORD = re.compile(r"(?:Password|password): *$")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: for a whole boot, for a silent console, for an answer, and for the power-off."""
+
+    boot: float = 900.0
+    silence: float = 240.0
+    answer: float = 60.0
+    power_off: float = 180.0
+
+
+class BootFailedError(LiveosError):
+    """The guest will not get any further; the message says why."""
+
+
+class _Process(Protocol):
+    """The part of a running program that matters here."""
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+
+
+class Guest:
+    """A running machine with its console, its shell and its monitor."""
+
+    def __init__(self, machine: Machine, process: _Process, patience: Patience) -> None:
+        assert machine.monitor is not None
+        console, shell = machine.serial_ports
+        assert isinstance(console, SerialSocket)
+        assert isinstance(shell, SerialSocket)
+        self._process = process
+        self._patience = patience
+        self.started_at = time.monotonic()
+        self.monitor = Monitor(machine.monitor)
+        self.console = SerialLine(console.socket)
+        self._shell = SerialLine(shell.socket)
+        self.overlay_prompted = False
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_for_shell(self) -> None:
+        """Until a root shell answers.
+
+        :raises BootFailedError: the boot ended before, or nothing has moved for too long.
+        """
+        while not self._answers(self._shell):
+            self._check_progress()
+            self._answer_prompts()
+
+    def wait_for_boot(self) -> None:
+        """Until systemd has reached the target that it boots to; other inits are taken as done."""
+        command = (
+            "command -v systemctl >/dev/null || exit 0; systemctl is-active --quiet default.target"
+        )
+        while self.ask(f"({command})").status != 0:
+            if time.monotonic() - self.started_at > self._patience.boot:
+                jobs = self.ask("systemctl list-jobs --no-legend | head -n 5").text.strip()
+                raise BootFailedError(f"the boot did not finish; it still waits for:\n{jobs}")
+            self.listen(2.0)
+
+    def ask(self, command: str) -> Answer:
+        """What a command prints in the guest.
+
+        :raises NoAnswerError: it did not end in time, or the machine did.
+        """
+        answer = self._try(command, self._shell, self._patience.answer)
+        if answer is None:
+            raise NoAnswerError(f"the guest did not answer: {command}")
+        return answer
+
+    def power_off(self) -> None:
+        """Shut the guest down cleanly.
+
+        :raises BootFailedError: it did not power off in time.
+        """
+        self._shell.send(" systemctl poweroff || poweroff\n")
+        deadline = time.monotonic() + self._patience.power_off
+        while self.running:
+            self.listen(0.5)
+            if time.monotonic() > deadline:
+                raise BootFailedError("the guest did not power off")
+
+    def listen(self, seconds: float) -> None:
+        listen((self.console, self._shell), seconds)
+
+    def close(self) -> None:
+        for end in (self.monitor, self.console, self._shell):
+            end.close()
+
+    def _answers(self, line: SerialLine) -> bool:
+        return self._try("stty -echo; PS1=; PS2=; export LC_ALL=C", line, 2.0) is not None
+
+    def _try(self, command: str, line: SerialLine, seconds: float) -> Answer | None:
+        question = ask(command)
+        line.send(question.typed)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.running:
+            self.listen(0.5)
+            answer = question.find_answer(line.text)
+            if answer:
+                return answer
+        return None
+
+    def _check_progress(self) -> None:
+        trouble = find_trouble(self.console.text)
+        now = time.monotonic()
+        if not self.running:
+            trouble = trouble or "the machine restarted or powered off while it booted"
+        elif now - self.console.heard_at > self._patience.silence:
+            trouble = trouble or f"nothing has happened for {self._patience.silence:.0f} seconds"
+        elif now - self.started_at > self._patience.boot:
+            trouble = trouble or f"no shell answered within {self._patience.boot:.0f} seconds"
+        if trouble:
+            said = last_words(self.console.text)
+            raise BootFailedError(f"{trouble}. The console's last words:\n{said or '(none)'}")
+
+    def _answer_prompts(self) -> None:
+        """Go on where the initramfs asks about a missing overlay, and log in where that is all."""
+        said = self.console.text
+        if ASKS_ABOUT_OVERLAY.search(said) and not self.overlay_prompted:
+            self.overlay_prompted = True
+            self.console.send("\n")
+        elif _LOGIN.search(said):
+            self._log_in()
+        elif _PASSWORD.search(said):
+            raise BootFailedError("booted, but root cannot log in without a password")
+
+    def _log_in(self) -> None:
+        """The console becomes the shell, if root may come in without a password."""
+        self.console.send("root\n")
+        self.listen(3.0)
+        if self._answers(self.console):
+            self._shell, self.console = self.console, self._shell
+
+
+@contextmanager
+def start(machine: Machine, patience: Patience, log: Path) -> Iterator[Guest]:
+    """A guest that lives as long as the body of the ``with`` statement; QEMU's words go to log."""
+    with log.open("w+b") as output, run.background(qemu_command(machine), log=output) as process:
+        try:
+            guest = Guest(machine, process, patience)
+        except LiveosError as error:
+            with suppress(OSError):
+                said = log.read_text("utf-8", "replace").strip()
+                raise LiveosError(f"QEMU did not start: {said or error}") from error
+            raise
+        try:
+            yield guest
+        finally:
+            guest.close()

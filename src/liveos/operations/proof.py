@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a proof found, and the document that scripts get of it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from liveos.host.firmware import FirmwareKind
+from liveos.operations.judgement import Memory
+from liveos.operations.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class BootReport:
+    """One boot.
+
+    ``seconds`` is from power-on to the target that the system boots to. ``seen`` is all that it
+    said of its storage, from which the other facts are taken.
+    """
+
+    seconds: float | None = None
+    kernel: str | None = None
+    cmdline: str | None = None
+    root: str | None = None
+    overlay: Memory | None = None
+    home: str | None = None
+    swap: tuple[str, ...] = ()
+    serial_log: Path | None = None
+    screenshot: Path | None = None
+    seen: Observation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was shown.
+
+    ``marker_survived`` is None where nothing was to survive, or no second boot was made.
+    ``not_shown`` says in sentences what this proof does not cover.
+    """
+
+    target: Path
+    firmware: FirmwareKind
+    boots: tuple[BootReport, ...]
+    marker_survived: bool | None
+    problems: tuple[str, ...]
+    not_shown: tuple[str, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Everything that was asked for has been seen."""
+        return not self.problems
+
+
+def proof_document(proof: Proof) -> dict[str, Any]:
+    """The proof in the shape that scripts rely on (design.md)."""
+    return {
+        "schema": "liveos/prove/1",
+        "target": str(proof.target),
+        "proved": proof.proved,
+        "firmware": str(proof.firmware),
+        "boots": [_boot_document(boot) for boot in proof.boots],
+        "marker_survived": proof.marker_survived,
+        "problems": list(proof.problems),
+        "not_shown": list(proof.not_shown),
+    }
+
+
+def _boot_document(boot: BootReport) -> dict[str, Any]:
+    overlay = None if boot.overlay is None else asdict(boot.overlay)
+    return {
+        "seconds": boot.seconds,
+        "kernel": boot.kernel,
+        "cmdline": boot.cmdline,
+        "root": boot.root,
+        "overlay": overlay,
+        "home": boot.home,
+        "swap": list(boot.swap),
+        "serial_log": None if boot.serial_log is None else str(boot.serial_log),
+        "screenshot": None if boot.screenshot is None else str(boot.screenshot),
+    }

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One boot of a machine, watched until it is up, asked about itself, and powered off cleanly."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from liveos.errors import LiveosError
+from liveos.host.qemu import Machine, SerialSocket
+from liveos.operations.guest import BootFailedError, Guest, Patience, start
+from liveos.operations.judgement import find_memory
+from liveos.operations.observation import Mount, Observation, observe
+from liveos.operations.proof import BootReport
+from liveos.operations.serial_shell import NoAnswerError
+
+Task = Callable[[Guest, Observation], list[str]]
+"""What to do in the running guest; returns the problems that it found, as sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootFiles:
+    """Where a boot's traces go: what people may keep, and sockets that go with the machine."""
+
+    output: Path
+    sockets: Path
+    number: int
+
+    @property
+    def serial_log(self) -> Path:
+        return self.output / f"boot-{self.number}-serial.log"
+
+    @property
+    def screenshot(self) -> Path:
+        return self.output / f"boot-{self.number}-screen.png"
+
+    @property
+    def qemu_log(self) -> Path:
+        return self.output / f"boot-{self.number}-qemu.log"
+
+    def wire(self, machine: Machine) -> Machine:
+        """The machine with a monitor and two serial ports: the console, and a shell's."""
+        return replace(
+            machine,
+            monitor=self.sockets / f"monitor-{self.number}",
+            serial_ports=(
+                SerialSocket(self.sockets / f"console-{self.number}", self.serial_log),
+                SerialSocket(
+                    self.sockets / f"shell-{self.number}",
+                    self.output / f"boot-{self.number}-shell.log",
+                ),
+            ),
+        )
+
+
+def watch_boot(
+    machine: Machine, files: BootFiles, patience: Patience, task: Task
+) -> tuple[BootReport, list[str]]:
+    """Boot, do the task, power off; what was seen, and the problems as sentences."""
+    report, problems = BootReport(serial_log=files.serial_log), []
+    with start(files.wire(machine), patience, files.qemu_log) as guest:
+        try:
+            report = _wait_and_look(guest, report)
+            problems += _prompt_problem(guest)
+            problems += task(guest, report.seen) if report.seen else []
+            report = _take_screenshot(guest, files.screenshot, report)
+            guest.power_off()
+        except (BootFailedError, NoAnswerError) as error:
+            problems.append(error.message)
+            report = _take_screenshot(guest, files.screenshot, report)
+    return report, problems
+
+
+def _wait_and_look(guest: Guest, report: BootReport) -> BootReport:
+    guest.wait_for_shell()
+    guest.wait_for_boot()
+    seconds = round(time.monotonic() - guest.started_at, 1)
+    seen = observe(guest.ask)
+    return replace(
+        report,
+        seconds=seconds,
+        kernel=seen.kernel,
+        cmdline=seen.cmdline,
+        root=_describe(seen.mount_at("/")),
+        overlay=find_memory(seen),
+        home=_describe(seen.mount_at("/home")),
+        swap=seen.swaps,
+        seen=seen,
+    )
+
+
+def _prompt_problem(guest: Guest) -> list[str]:
+    if not guest.overlay_prompted:
+        return []
+    return ["the initramfs stopped and asked: it did not find the overlay that its boot line names"]
+
+
+def _describe(mount: Mount | None) -> str | None:
+    return None if mount is None else f"{mount.filesystem} on {mount.source}"
+
+
+def _take_screenshot(guest: Guest, path: Path, report: BootReport) -> BootReport:
+    with suppress(LiveosError):  # a picture is welcome, and its absence is no problem of the stick
+        guest.monitor.screenshot(path)
+        return replace(report, screenshot=path)
+    return report

@@ -48,7 +48,7 @@ def run_guest(
     return GuestResult(results)
 
 
-# Without cmpxchg16b: its emulation in QEMU 7.2 can corrupt the flags, and then the guest panics.
+# Without cmpxchg16b: a guest of QEMU 7.2 once panicked right behind one, with corrupted flags.
 def _boot(image: Path, home: Path, seconds: int) -> str:
     argv = [
         "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2",

@@ -109,15 +109,18 @@ class ExceptionStore:
         return bool(np.array_equal(self.new, self.geometry.canonical_chunks(self.count)))
 
 
-def read_store(source: ByteSource, *, max_exceptions: int = MAX_EXCEPTIONS) -> ExceptionStore:
+def read_store(
+    source: ByteSource, *, header: Header | None = None, max_exceptions: int = MAX_EXCEPTIONS
+) -> ExceptionStore:
     """The store in ``source``, valid or not, by the list that the kernel would read.
 
     Costs 16 bytes read and 8 bytes kept per exception, whatever the size of the file.
+    ``header`` stands in for one that is lost.
 
     :raises StoreError: the header is not one that the kernel loads.
     :raises FormatError: there are more than ``max_exceptions``.
     """
-    header = read_header(source)
+    header = header or read_header(source)
     geometry = header.geometry()
     scan = _Scan(geometry.slots_per_area, max_exceptions)
     for block in _metadata_blocks(source, geometry):

@@ -54,12 +54,18 @@ def test_status_line_is_the_kernels(one: Recorded) -> None:
     assert status_line(source, kernel=KERNEL[one.suite]) == one.facts["reloaded"]
 
 
-@pytest.mark.parametrize("one", recorded(lambda one: "view" in one.facts))
+# The kernel takes the high bits of a data chunk for a length; nobody should follow it there.
+MISREAD = "hand-new-beyond-56-bits"
+
+
+@pytest.mark.parametrize("one", recorded(lambda one: "view" in one.facts and one.name != MISREAD))
 def test_view_is_the_kernels(one: Recorded) -> None:
     assert hashlib.sha256(whole_view(one)).hexdigest() == one.facts["view"]
 
 
 def _unreadable(one: Recorded) -> bool:
+    if one.name == MISREAD:
+        return True
     return "view" not in one.facts and one.facts.get("reloaded", "Invalid") != "Invalid"
 
 

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a store's records, as slots: the facts that check and repair share.
+
+The kernel checks nothing of this on loading (reference 1.2); the codes are those of section 3.1.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveos.formats.exception_store import FIRST_DATA_CHUNK, ExceptionStore
+
+Slots = NDArray[np.int64]
+# The kernel keeps a run's length in the high 8 bits of a chunk number.
+_MAX_CHUNK = (1 << 56) - 1
+_NONE: Slots = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class RecordFaults:
+    """Slots of records that break a rule. ``origin_chunks`` None leaves R3 unanswered."""
+
+    store: ExceptionStore
+    origin_chunks: int | None = None
+
+    @cached_property
+    def beyond_store(self) -> Slots:
+        """R1: the data would lie behind the end of the file."""
+        new = self.store.new
+        return _where((new >= self.store.chunks) & (new <= _MAX_CHUNK))
+
+    @cached_property
+    def on_metadata(self) -> Slots:
+        """R2: the data would lie in the header or in an area."""
+        new, stride = self.store.new, self.store.geometry.stride
+        return _where((new < FIRST_DATA_CHUNK) | (new % stride == 1))
+
+    @cached_property
+    def beyond_origin(self) -> Slots:
+        """R3: the origin has no such chunk."""
+        if self.origin_chunks is None:
+            return _NONE
+        return _where(self.store.old >= self.origin_chunks)
+
+    @cached_property
+    def misread(self) -> Slots:
+        """R7: the number of the data chunk has bits that the kernel takes for a run length."""
+        return _where(self.store.new > _MAX_CHUNK)
+
+    @cached_property
+    def conflicting(self) -> Slots:
+        """R4: later records for a chunk of the origin that an earlier one maps differently."""
+        return self._later_olds[~self._is_repetition]
+
+    @cached_property
+    def repeated(self) -> Slots:
+        """R5: later records that say again what an earlier one says."""
+        return self._later_olds[self._is_repetition]
+
+    @cached_property
+    def shared(self) -> Slots:
+        """R6: later records whose data chunk an earlier record for another chunk has too."""
+        later, firsts = _later_of_equals(self.store.new)
+        return np.extract(self.store.old[later] != self.store.old[firsts], later)
+
+    @cached_property
+    def leaked_chunks(self) -> int:
+        """R8: data chunks below the next free one that no record names (kernels before 3.13)."""
+        geometry = self.store.geometry
+        used = self.store.new
+        if self.store.is_canonical or not len(used):
+            return 0
+        below = geometry.data_chunks_in(min(self.store.next_free(), self.store.chunks))
+        return max(0, below - len(np.unique(used[used < self.store.chunks])))
+
+    @cached_property
+    def _later_olds(self) -> Slots:
+        return _later_of_equals(self.store.old)[0]
+
+    @cached_property
+    def _is_repetition(self) -> NDArray[np.bool_]:
+        later, firsts = _later_of_equals(self.store.old)
+        return np.asarray(self.store.new[later] == self.store.new[firsts])
+
+
+def _where(condition: NDArray[np.bool_]) -> Slots:
+    return np.flatnonzero(condition)
+
+
+def _later_of_equals(column: NDArray[np.unsignedinteger]) -> tuple[Slots, Slots]:
+    """Slots whose value an earlier slot has, ascending, and for each the first such slot."""
+    if not _has_equals(column):
+        return _NONE, _NONE
+    order = np.argsort(column, kind="stable")
+    values = column[order]
+    starts = np.concatenate(([True], values[1:] != values[:-1]))
+    firsts = order[np.flatnonzero(starts)[np.cumsum(starts) - 1]]
+    later = np.sort(order[~starts])
+    first_of = np.empty(len(column), np.int64)
+    first_of[order] = firsts
+    return later, first_of[later]
+
+
+def _has_equals(column: NDArray[np.unsignedinteger]) -> bool:
+    """The usual answer, no, for one sorted copy instead of an index three times its size."""
+    values = np.sort(column)
+    return bool((values[1:] == values[:-1]).any())

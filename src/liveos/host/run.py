@@ -100,6 +100,16 @@ def background(command: Command, *, log: IO[bytes]) -> Iterator["subprocess.Pope
         _end(process)
 
 
+def interact(command: Command) -> None:
+    """Run a command that talks with the person on this terminal itself, to its end."""
+    argv = [require(command.tool), *command.arguments]
+    process = subprocess.Popen(argv, env=_environment(command))
+    try:
+        _judge(command, process.wait(), b"")
+    finally:
+        _end(process)
+
+
 @contextmanager
 def _child(command: Command, *, stdin: int, stdout: int) -> Iterator["subprocess.Popen[bytes]"]:
     """A child that is judged when the body ends well, and ended, not left behind, when not."""
@@ -116,6 +126,9 @@ def _child(command: Command, *, stdin: int, stdout: int) -> Iterator["subprocess
             _judge(command, status, stderr.read())
         finally:
             _end(process)
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def _judge(command: Command, status: int, said: bytes) -> None:
@@ -145,4 +158,4 @@ def _environment(command: Command) -> dict[str, str]:
     return {"PATH": _SEARCH_PATH, "LC_ALL": "C.UTF-8", **kept, **dict(command.environment)}
 
 
-__all__ = ["Completed", "background", "drain", "feed", "find", "require", "run"]
+__all__ = ["Completed", "background", "drain", "feed", "find", "interact", "require", "run"]

@@ -18,6 +18,11 @@ PROOF_WORDS = (
     "systemd.debug_shell=ttyS1",
     "systemd.show_status=1",
 )
+"""For a boot that is watched and asked."""
+
+CONSOLE_WORDS = ("console=tty0", "console=ttyS0,115200")
+"""For a boot that a person follows on the serial console."""
+
 # quiet, rhgb and splash hide the progress that is to be seen; the media check would find the very
 # words that are added here, and another console= could take the place of ours.
 _DROPPED = re.compile(
@@ -32,7 +37,7 @@ _TIMEOUT = re.compile(
 )
 
 
-def edit_menu(text: str, words: tuple[str, ...] = PROOF_WORDS) -> str:
+def edit_menu(text: str, words: tuple[str, ...]) -> str:
     """The menu with ``words`` on every kernel line, and without its waiting time.
 
     A text without a kernel line comes back with at most its waiting time changed.

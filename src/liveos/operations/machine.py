@@ -10,6 +10,7 @@ from pathlib import Path
 from liveos.errors import NotPermittedError, UsageError
 from liveos.formats.binary import FileSource
 from liveos.host.firmware import FlashFile, UefiFirmware
+from liveos.host.qemu import Attachment
 
 
 def open_target(target: Path) -> FileSource:
@@ -26,6 +27,11 @@ def open_target(target: Path) -> FileSource:
         raise NotPermittedError(
             f"{target} may not be read by this user", hint="use the right user, or a copy"
         ) from error
+
+
+def choose_attachment(wanted: Attachment | None, *, from_iso: bool) -> Attachment:
+    """As asked for; else a CD for an ISO, and a USB stick for anything else."""
+    return wanted or (Attachment.CD if from_iso else Attachment.USB)
 
 
 @contextmanager

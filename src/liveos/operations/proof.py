@@ -52,9 +52,8 @@ class Proof:
 
 
 def proof_document(proof: Proof) -> dict[str, Any]:
-    """The proof in the shape that scripts rely on (design.md)."""
+    """The proof in the shape that scripts rely on, but for the schema's name."""
     return {
-        "schema": "liveos/prove/1",
         "target": str(proof.target),
         "proved": proof.proved,
         "firmware": str(proof.firmware),

@@ -13,12 +13,14 @@ from pathlib import Path
 from liveos.errors import UsageError
 from liveos.host.firmware import FirmwareKind, find_uefi
 from liveos.host.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
+from liveos.operations.boot_words import PROOF_WORDS
 from liveos.operations.guest import Guest, Patience
 from liveos.operations.judgement import find_memory, why_not_persistent
-from liveos.operations.machine import open_target, own_variables, workspace
+from liveos.operations.machine import choose_attachment, open_target, own_variables, workspace
+from liveos.operations.menu_edits import edit_menus, is_iso
 from liveos.operations.observation import Observation
 from liveos.operations.proof import BootReport, Proof
-from liveos.operations.throw_away import edit_menus, is_iso, make_layer
+from liveos.operations.throw_away import make_layer
 from liveos.operations.watched_boot import BootFiles, Task, watch_boot
 from liveos.report import NullReporter, Reporter
 
@@ -112,11 +114,6 @@ def memory_problems(seen: Observation) -> list[str]:
     return []
 
 
-def choose_attachment(wanted: Attachment | None, *, from_iso: bool) -> Attachment:
-    """As asked for; else a CD for an ISO, and a USB stick for anything else."""
-    return wanted or (Attachment.CD if from_iso else Attachment.USB)
-
-
 def _boot(
     target: Path, request: ProveRequest, tasks: list[Task], directory: Path, reporter: Reporter
 ) -> tuple[list[BootReport], list[str]]:
@@ -127,8 +124,8 @@ def _boot(
     steps = len(tasks) + 1
     reporter.step("prepare a throw-away layer", 1, steps)
     layer = directory / "layer.qcow2"
-    menus = edit_menus(target, directory)
-    make_layer(target, layer, menus)
+    menus = edit_menus(target, directory, PROOF_WORDS)
+    make_layer(target, layer, menus.patches)
     with open_target(target) as source:
         attachment = choose_attachment(request.attachment, from_iso=is_iso(source))
     machine = _machine(directory, Drive(layer, attachment, "qcow2", throw_away=True), request)

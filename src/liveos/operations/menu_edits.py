@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel arguments for the boot menus of a medium, as patches for a throw-away layer over it.
+
+The menus are edited where the firmware will read them: in every FAT filesystem (a stick's ESP, an
+ISO's El Torito image) and in an ISO's own tree. Menus are not signed, so the chain of a Secure
+Boot stays what it was.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from liveos.errors import ToolFailedError
+from liveos.formats.binary import ByteSource, FileSource, FormatError, Window
+from liveos.formats.eltorito import read_catalogue
+from liveos.formats.fat import Fat, read_geometry
+from liveos.formats.iso9660 import Iso9660
+from liveos.formats.partitions import read_table
+from liveos.formats.tree import FileKind, FileTree, Node
+from liveos.host.run import run
+from liveos.host.volumes import FatVolume
+from liveos.operations.boot_words import edit_menu, has_kernel_line
+from liveos.operations.throw_away import Patch
+
+_MENU_SUFFIXES = (".cfg", ".conf", ".lst")
+_LARGEST_MENU = 256 * 1024
+_SECTOR = 2048
+_BLOCK = 4096
+_PIECE = 1 << 20
+
+_Edit = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEdits:
+    """What makes the menus of a medium start the kernel with other words.
+
+    ``menus`` are the paths of those that start one.
+    """
+
+    menus: tuple[str, ...] = ()
+    patches: tuple[Patch, ...] = ()
+
+    def __add__(self, other: "MenuEdits") -> "MenuEdits":
+        return MenuEdits(self.menus + other.menus, self.patches + other.patches)
+
+
+def edit_menus(medium: Path, workspace: Path, words: tuple[str, ...]) -> MenuEdits:
+    """Edits that put ``words`` into every menu of a medium that firmware may come to read."""
+    edit = partial(edit_menu, words=words)
+    with FileSource(medium) as source:
+        edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()
+        for offset, size in _fat_windows(source):
+            window = Window(source, offset, size)
+            edits += _edit_fat(window, workspace / f"fat-{offset}", edit)
+    return edits
+
+
+def is_iso(source: ByteSource) -> bool:
+    """Whether a medium begins with an ISO 9660 volume."""
+    try:
+        Iso9660(source)
+    except FormatError:
+        return False
+    return True
+
+
+def _fat_windows(source: ByteSource) -> Iterator[tuple[int, int]]:
+    """(offset, size) of each FAT filesystem: the medium itself, partitions, El Torito images."""
+    table = read_table(source)
+    offsets = {0, *(partition.offset for partition in (table.partitions if table else ()))}
+    offsets |= {image.offset for image in read_catalogue(source)} if is_iso(source) else set()
+    for offset in sorted(offsets):
+        try:
+            window = Window(source, offset, source.size - offset)
+            yield offset, read_geometry(window).size
+        except FormatError:
+            continue
+
+
+def _edit_iso(source: ByteSource, edit: _Edit) -> MenuEdits:
+    """The menus in an ISO's own tree, put behind its end, where there is room for any text.
+
+    A directory record holds its file's block and size twice, in both byte orders (ECMA-119
+    7.3.3). Those sixteen bytes name the file uniquely, so they are looked for as they are, which
+    also finds its hard links.
+    """
+    tree = Iso9660(source)
+    below = (node for node in tree.walk() if node.kind is FileKind.DIRECTORY)
+    listings = [
+        (extent.offset, source.read_at(extent.offset, extent.length))
+        for directory in (tree.root, *below)
+        for extent in tree.extents(directory) or ()
+        if extent.offset is not None
+    ]
+    edits, end = MenuEdits(), _padded(source.size)
+    for node, text in _menus(tree, edit):
+        new = edit(text).encode("utf-8", "surrogateescape")
+        (extent,) = tree.extents(node) or ()
+        assert extent.offset is not None
+        records = _records(listings, _location(extent.offset, node.size), _location(end, len(new)))
+        content = Patch(end, new.ljust(_padded(len(new)), b"\0"))
+        names = (node.path,) if has_kernel_line(text) else ()
+        edits += MenuEdits(names, (content, *records))
+        end += len(content.data)
+    return edits
+
+
+def _records(listings: list[tuple[int, bytes]], old: bytes, new: bytes) -> Iterator[Patch]:
+    """``new`` in each place of the directories that has ``old``."""
+    for start, listing in listings:
+        place = listing.find(old)
+        while place >= 0:
+            yield Patch(start + place, new)
+            place = listing.find(old, place + 1)
+
+
+def _location(offset: int, size: int) -> bytes:
+    block = offset // _SECTOR
+    return b"".join(
+        number.to_bytes(4, "little") + number.to_bytes(4, "big") for number in (block, size)
+    )
+
+
+def _padded(size: int) -> int:
+    return -(-size // _SECTOR) * _SECTOR
+
+
+def _edit_fat(original: Window, copy: Path, edit: _Edit) -> MenuEdits:
+    """The menus in a FAT filesystem: edited in a copy, of which the changed blocks are taken.
+
+    A copy of the whole filesystem is what lets the filesystem's own tools do the work. It is
+    sparse, and an ESP is small. A filesystem without room for the words is left as it is.
+    """
+    _copy_sparse(original, copy)
+    volume = FatVolume(copy, 0, original.size)
+    menus = list(_menus(Fat(original), edit))
+    try:
+        for node, text in menus:
+            new = edit(text).encode("utf-8", "surrogateescape")
+            run(volume.write(node.path), stdin=new)
+        with FileSource(copy) as edited:
+            patches = tuple(_differences(original, edited))
+    except ToolFailedError:
+        return MenuEdits()
+    finally:
+        copy.unlink()
+    return MenuEdits(tuple(node.path for node, text in menus if has_kernel_line(text)), patches)
+
+
+def _menus(tree: FileTree, edit: _Edit) -> Iterator[tuple[Node, str]]:
+    """The menus of a tree that have something to edit, each place on the disk once."""
+    seen = set()
+    for node in tree.walk():
+        if not _may_be_menu(node):
+            continue
+        extents = tree.extents(node)
+        text = tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
+        if extents not in seen and edit(text) != text:
+            seen.add(extents)
+            yield node, text
+
+
+def _may_be_menu(node: Node) -> bool:
+    named_so = node.path.casefold().endswith(_MENU_SUFFIXES)
+    return node.kind is FileKind.FILE and named_so and 0 < node.size <= _LARGEST_MENU
+
+
+def _copy_sparse(source: ByteSource, path: Path) -> None:
+    with path.open("wb") as copy:
+        for offset in range(0, source.size, _PIECE):
+            piece = source.read_at(offset, min(_PIECE, source.size - offset))
+            if piece.count(0) != len(piece):
+                copy.seek(offset)
+                copy.write(piece)
+        copy.truncate(source.size)
+
+
+def _differences(old: Window, new: ByteSource) -> Iterator[Patch]:
+    """The blocks in which a window and its edited copy differ, where they lie in the medium."""
+    for offset in range(0, old.size, _PIECE):
+        length = min(_PIECE, old.size - offset)
+        before, after = old.read_at(offset, length), new.read_at(offset, length)
+        if before == after:
+            continue
+        for start in range(0, length, _BLOCK):
+            block = after[start : start + _BLOCK]
+            if block != before[start : start + _BLOCK]:
+                yield Patch(old.offset + offset + start, block)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers on real live images, where `python3 -m tests.images` has built them."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from liveos.formats import isomd5
+from liveos.formats.binary import FileSource
+from liveos.formats.iso9660 import Iso9660
+from liveos.formats.linux import read_kernel
+from liveos.formats.tree import Node
+from liveos.medium.initramfs import read_initramfs
+from tests.images.cache import cached
+from tests.images.recipes import RECIPES
+from tests.tools.formats.isos import run
+
+pytestmark = pytest.mark.tools
+
+_KERNELS = ("/images/pxeboot/vmlinuz", "/boot/x86_64/loader/linux")
+_INITRAMFS = ("/images/pxeboot/initrd.img", "/boot/x86_64/loader/initrd")
+
+
+@pytest.fixture(scope="module", params=RECIPES, ids=lambda recipe: recipe.name)
+def source(request: pytest.FixtureRequest) -> Iterator[FileSource]:
+    image = cached(request.param)
+    if not image.exists:
+        pytest.skip(f"python3 -m tests.images {request.param.name} has not been run")
+    with FileSource(image.iso) as opened:
+        yield opened
+
+
+def _extract(source: FileSource, paths: tuple[str, ...], where: Path) -> tuple[Iso9660, Node]:
+    """The first of these files, which xorriso copies out for the oracle."""
+    iso = Iso9660(source)
+    node = next(node for node in map(iso.lookup, paths) if node is not None)
+    run("xorriso", "-osirrox", "on", "-indev", source.path, "-extract", node.path, where)
+    return iso, node
+
+
+def test_initramfs_is_what_lsinitrd_says(source: FileSource, tmp_path: Path) -> None:
+    iso, node = _extract(source, _INITRAMFS, tmp_path / "initrd")
+    before = source.bytes_read
+    contents = read_initramfs(iso.open(node))
+    assert source.bytes_read - before < 20 << 20
+    said = run("lsinitrd", tmp_path / "initrd")
+    assert re.findall("(?m)^Version: dracut-(.*)", said) == [contents.dracut]
+    assert said.split("dracut modules:\n")[1].split("\n=")[0].split() == list(contents.modules)
+    assert f"usr/lib/modules/{contents.kernel}/" in said
+    assert contents.systemd == ("usr/lib/systemd/systemd" in said)
+
+
+def test_kernel_is_what_file_says(source: FileSource, tmp_path: Path) -> None:
+    iso, node = _extract(source, _KERNELS, tmp_path / "kernel")
+    kernel = read_kernel(iso.open(node))
+    said = run("file", "-b", tmp_path / "kernel")
+    assert kernel.banner is not None
+    assert f"version {kernel.banner}," in said
+    assert kernel.version == kernel.banner.split()[0]
+    assert kernel.has_efi_stub
+    signed = subprocess.run(
+        ["sbverify", "--list", tmp_path / "kernel"], capture_output=True, check=False
+    )
+    assert kernel.is_signed == (b"subject" in signed.stdout)
+
+
+def test_implanted_sum_holds(source: FileSource) -> None:
+    implanted = isomd5.read(source)
+    assert implanted is not None
+    assert isomd5.check(source, implanted).verdict is isomd5.Verdict.PASSED

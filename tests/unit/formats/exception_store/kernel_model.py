@@ -103,6 +103,20 @@ class KernelModel:
             self._write(new * self.chunk + offset, data)
         return True
 
+    def burst(self, chunks: dict[int, bytes]) -> bool:
+        """First writes of whole chunks in flight together: one area write commits them all."""
+        taken = []
+        for old, data in chunks.items():
+            new = self._allocate()
+            if new is None:
+                return False
+            self._write(new * self.chunk, data)
+            taken.append((old, new))
+        return all(
+            self._commit(old, new, pending=len(taken) - number)
+            for number, (old, new) in enumerate(taken, start=1)
+        )
+
     def _allocate(self) -> int | None:
         if len(self.device) // SECTOR < (self.next_free + 1) * self.chunk_sectors:
             if self.option == "PO":
@@ -116,14 +130,15 @@ class KernelModel:
             self.next_free += 1
         return new
 
-    def _commit(self, old: int, new: int) -> bool:
+    def _commit(self, old: int, new: int, pending: int = 0) -> bool:
         struct.pack_into("<QQ", self.buffer, 16 * self.committed, old, new)
         self.committed += 1
         full = self.committed == self.slots
         if full and not self._zero_area(self.area + 1):
             self._invalidate()
             return False
-        self._write_area()
+        if full or not pending:
+            self._write_area()
         if full:
             self.committed, self.area = 0, self.area + 1
             self.buffer = bytearray(self.chunk)

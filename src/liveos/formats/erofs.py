@@ -55,8 +55,8 @@ class EroFs(FileTree):
 
     @property
     def compression(self) -> str | None:
-        """The compressors that files may use, as mkfs.erofs spells them; None for none."""
-        return " ".join(self.superblock.compression) or None
+        """The compressors that files may use, as ``dump.erofs`` lists them; None for none."""
+        return ", ".join(self.superblock.compression) or None
 
     @property
     def root(self) -> Node:

@@ -35,14 +35,14 @@ class Compat(IntFlag):
 
 
 class Incompat(IntFlag):
-    """Features without which the filesystem cannot be read; some share a bit."""
+    """Features without which the filesystem cannot be read; some share a bit with another."""
 
     zero_padding = 0x1
-    compr_cfgs = 0x2  # and big_pcluster
+    compr_cfgs = 0x2
     chunked_file = 0x4
-    device_table = 0x8  # and compr_head2
+    device_table = 0x8
     ztailpacking = 0x10
-    fragments = 0x20  # and dedupe
+    fragments = 0x20
     xattr_prefixes = 0x40
     wide = 0x80  # 48bit
     metabox = 0x100
@@ -123,7 +123,7 @@ class Superblock(Record):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features, of those that share a bit the older one."""
+        """The names of all features, as ``dump.erofs`` lists them."""
         return (*_names(Compat, self.compat), *_names(Incompat, self.incompat))
 
     @property
@@ -250,8 +250,19 @@ class ClusterIndex(Record):
     block: u32
 
 
+_SPELLINGS = {
+    "zero_padding": ("lz4_0padding",),
+    "compr_cfgs": ("compr_cfgs", "big_pcluster"),
+    "fragments": ("fragments", "dedupe"),
+    "wide": ("48bit",),
+}
+
+
 def _names(kind: type[IntFlag], bits: int) -> list[str]:
-    spellings = {"zero_padding": "lz4_0padding", "wide": "48bit"}
     known = {flag.value: flag.name or "" for flag in kind}
-    names = (known.get(1 << n, f"unknown {1 << n:#x}") for n in range(32) if bits >> n & 1)
-    return [spellings.get(name, name) for name in names]
+    names = []
+    for bit in (1 << position for position in range(32)):
+        if bits & bit:
+            name = known.get(bit, f"unknown {bit:#x}")
+            names += _SPELLINGS.get(name, (name,))
+    return names

@@ -37,7 +37,7 @@ VARIANTS = {
 def make(path: Path, tree: Path, arguments: list[str]) -> Path:
     with path.open("wb") as file:
         file.truncate(256 << 20)
-    command = ["mke2fs", "-q", "-F", "-d", tree, *arguments, path]
+    command: list[str | Path] = ["mke2fs", "-q", "-F", "-d", tree, *arguments, path]
     subprocess.run(command, check=True, capture_output=True)
     return path
 
@@ -84,7 +84,7 @@ def _blocks(image: Path, path: str) -> list[int]:
     shown = subprocess.run(
         ["debugfs", "-R", f"stat {path}", image], check=True, capture_output=True, text=True
     ).stdout
-    blocks = []
+    blocks: list[int] = []
     for start, end in re.findall(r"\(\d[-\d]*\):(\d+)(?:-(\d+))?", shown):
         blocks += range(int(start), int(end or start) + 1)
     return blocks

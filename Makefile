@@ -7,6 +7,10 @@ BIN := .venv/bin
 # Root's tests run as `nobody`: see HACKING.md, "Tests".
 PYTEST := $(PYTHON) setup/as_user.py $(BIN)/python -m pytest -p no:cacheprovider
 VM_JOBS ?= 2
+# `nobody` must be able to read what root has built.
+ifeq ($(shell id -u),0)
+export LIVEOS_TEST_CACHE ?= /var/cache/liveos-tests
+endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from liveos.sizes import parse_bytes
-
 _MIB = 1024 * 1024
 
 
@@ -38,4 +36,6 @@ Cpus = Annotated[int, typer.Option("--cpus", metavar="N", min=1, help="Processor
 
 def memory_mib(text: str) -> int:
     """The value of ``--memory`` in MiB, which is what QEMU takes."""
+    from liveos.sizes import parse_bytes
+
     return max(1, parse_bytes(text) // _MIB)

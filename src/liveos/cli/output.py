@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a verb speaks: results to standard output, everything else to standard error."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +43,8 @@ class Output:
 
     def document(self, verb: str, content: Mapping[str, object]) -> None:
         """Print a result as JSON, under the schema of its verb (design: ``liveos/<verb>/1``)."""
+        import json
+
         print(json.dumps({"schema": f"liveos/{verb}/1", **content}, indent=2, default=str))
 
     def show(self, *results: "RenderableType") -> None:

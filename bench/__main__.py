@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m bench``: each measurement, its yardstick, their ratio, and the bar of the design."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import big_iso
+from bench.measure import Ratio, copy_and_sync, in_turn, run
+from liveos.sizes import format_size
+from tests.images.cache import image
+from tests.images.recipes import RECIPES
+
+MIB = 1 << 20
+GIB = 1 << 30
+LIVEOS = str(Path(sys.executable).parent / "liveos")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--iso", type=Path, help="a live image; without it a 2 GiB one is made")
+    parser.add_argument("--directory", type=Path, help="where to write (about 7 GiB)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="liveos-bench-", dir=arguments.directory) as name:
+        scratch = Path(name)
+        results = [*start_up()]
+        show(results)
+        iso = arguments.iso or big_iso.make(image(RECIPES[0]).iso, 2 * GIB, scratch)
+        more = [bytes_read(iso), *installation(iso, scratch)]
+        show(more)
+    return 0 if all(result.holds for result in [*results, *more]) else 1
+
+
+def start_up() -> list[Ratio]:
+    """Start-up beside that of Python itself."""
+    bare = [sys.executable, "-c", "pass"]
+    results = []
+    for option, bar in (("--version", 3.0), ("--help", 8.0)):
+        yardstick, measured = in_turn(bare, [LIVEOS, option], times=25)
+        results.append(
+            Ratio(
+                f"liveos {option}",
+                f"{measured * 1000:.0f} ms",
+                f"{yardstick * 1000:.0f} ms for python -c pass",
+                measured / yardstick,
+                bar,
+            )
+        )
+    return results
+
+
+def bytes_read(iso: Path) -> Ratio:
+    """What ``inspect`` reads of an image, as the kernel counts it for this process."""
+    from liveos.medium.inspect import inspect
+
+    inspect(iso)  # once before, so that no module is read while it counts
+    before = _read_so_far()
+    inspect(iso)
+    count = _read_so_far() - before
+    return Ratio(
+        f"inspect: bytes read of {format_size(iso.stat().st_size)}",
+        format_size(count),
+        "64 MiB",
+        count / (64 * MIB),
+        1.0,
+    )
+
+
+def installation(iso: Path, scratch: Path) -> list[Ratio]:
+    """``install`` beside a copy of the same bytes to the same filesystem."""
+    copied = copy_and_sync(iso, scratch / "copy")
+    (scratch / "copy").unlink()
+    stick = scratch / "stick.img"
+    size = str(iso.stat().st_size + GIB)
+    installed = run(
+        [LIVEOS, "install", "--size", size, "--overlay", "256M", "--yes", str(iso), str(stick)]
+    )
+    return [
+        Ratio(
+            "install onto a new file",
+            f"{installed.seconds:.1f} s",
+            f"{copied:.1f} s for cp and sync",
+            installed.seconds / copied,
+            2.0,
+        ),
+        Ratio(
+            "install: peak memory",
+            format_size(installed.peak_memory),
+            "150 MiB",
+            installed.peak_memory / (150 * MIB),
+            1.0,
+        ),
+    ]
+
+
+def show(results: list[Ratio]) -> None:
+    for each in results:
+        verdict = "holds" if each.holds else "DOES NOT HOLD"
+        print(f"{each.what:36} {each.measured:>10}  against {each.yardstick:26}")
+        print(f"{'':36} ratio {each.ratio:.2f}, bar {each.bar:g}: {verdict}", flush=True)
+
+
+def _read_so_far() -> int:
+    """``rchar`` of proc(5): bytes that this process has asked read calls for."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

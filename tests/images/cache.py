@@ -33,7 +33,9 @@ class Image:
     @property
     def facts(self) -> dict[str, Any]:
         """Tell what other programs say about the image."""
-        facts: dict[str, Any] = json.loads((self.directory / f"{self.recipe.name}.json").read_text())
+        facts: dict[str, Any] = json.loads(
+            (self.directory / f"{self.recipe.name}.json").read_text()
+        )
         return facts
 
     @property
@@ -57,18 +59,21 @@ def cached(recipe: Recipe) -> Image:
     return Image(recipe, cache_directory() / f"{recipe.name}-{_fingerprint(recipe)}")
 
 
-def prune() -> list[Path]:
-    """Remove images that no recipe asks for any more; give their directories."""
-    wanted = {cached(recipe).directory for recipe in RECIPES}
-    stale = [
-        path
-        for recipe in RECIPES
-        for path in cache_directory().glob(f"{recipe.name}-*")
-        if path.is_dir() and path not in wanted
+def prune() -> Iterator[Path]:
+    """Remove images that no recipe asks for any more, and what failed builds left."""
+    for recipe in RECIPES:
+        with _lock(recipe):
+            for path in _stale(recipe):
+                shutil.rmtree(path)
+                yield path
+
+
+def _stale(recipe: Recipe) -> list[Path]:
+    found = [
+        *cache_directory().glob(f"{recipe.name}-*"),
+        *cache_directory().glob(f"build-{recipe.name}-*"),
     ]
-    for path in stale:
-        shutil.rmtree(path)
-    return stale
+    return [path for path in found if path != cached(recipe).directory]
 
 
 def cache_directory() -> Path:

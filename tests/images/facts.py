@@ -24,12 +24,18 @@ def collect_facts(recipe: Recipe, parts: Parts, iso: Path, log: Log) -> dict[str
         "initramfs_modules": parts.fact("initramfs-modules").split(),
         "iso": {"size": iso.stat().st_size, **_blkid(iso, log)},
         "squashfs_img": {"size": parts.squashfs.stat().st_size, **_blkid(parts.squashfs, log)},
-        "squashfs_superblock": None if recipe.payload is Payload.EROFS else _squashfs_superblock(parts, log),
+        "squashfs_superblock": None
+        if recipe.payload is Payload.EROFS
+        else _squashfs_superblock(parts, log),
         "erofs_superblock": _colon_table(parts.fact("dump.erofs")) or None,
         "rootfs_img": _colon_table(parts.fact("dumpe2fs")) or None,
         "implanted_md5": _implanted_md5(iso, log),
-        "el_torito": log.output(["xorriso", "-indev", iso, "-report_el_torito", "plain"]).splitlines(),
-        "system_area": log.output(["xorriso", "-indev", iso, "-report_system_area", "plain"]).splitlines(),
+        "el_torito": log.output(
+            ["xorriso", "-indev", iso, "-report_el_torito", "plain"]
+        ).splitlines(),
+        "system_area": log.output(
+            ["xorriso", "-indev", iso, "-report_system_area", "plain"]
+        ).splitlines(),
         "packages": dict(line.split("\t") for line in parts.fact("packages").splitlines()),
     }
 
@@ -48,7 +54,9 @@ def _squashfs_superblock(parts: Parts, log: Log) -> list[str]:
 
 def _colon_table(text: str) -> dict[str, str]:
     """Read `name: value` lines, as dumpe2fs prints them."""
-    return {match[1]: match[2] for match in re.finditer(r"^([A-Z][^:\n]*):\s+(.*)$", text, re.MULTILINE)}
+    return {
+        match[1]: match[2] for match in re.finditer(r"^([A-Z][^:\n]*):\s+(.*)$", text, re.MULTILINE)
+    }
 
 
 def _implanted_md5(iso: Path, log: Log) -> dict[str, str]:

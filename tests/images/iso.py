@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing the ISO with the boot records of its era, and implanting the checksum."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.images.programs import Log
@@ -13,25 +14,19 @@ BASIC_DATA_TYPE = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
 
 def write_iso(recipe: Recipe, medium: Medium, iso: Path, log: Log) -> None:
     """Write the medium, then the sum over what was written."""
-    match recipe.shape:
-        case Shape.ISOLINUX:
-            argv = _isolinux(recipe, medium, iso)
-        case Shape.GRUB2:
-            argv = _grub2(recipe, medium, iso)
-        case Shape.KIWI:
-            argv = _kiwi(recipe, medium, iso)
-    log.run(argv)
+    log.run(COMMANDS[recipe.shape](recipe, medium, iso))
     log.run(["implantisomd5", iso])
 
 
 def _isolinux(recipe: Recipe, medium: Medium, iso: Path) -> list[str | Path]:
-    """El Torito for both firmwares, and an MBR and GPT that let the same bytes start from a stick."""
+    """El Torito for both firmwares; an MBR and a GPT, so that it starts from a stick too."""
     return [
         "xorriso", "-as", "mkisofs", "-o", iso, "-V", recipe.label, "-R", "-J", "-cache-inodes",
         "-isohybrid-mbr", medium.loaders / "ISOLINUX/isohdpfx.bin",
         "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
         "-boot-load-size", "4", "-boot-info-table", "-no-emul-boot",
-        "-eltorito-alt-boot", "-e", medium.esp.relative_to(medium.tree), "-no-emul-boot", "-isohybrid-gpt-basdat",
+        "-eltorito-alt-boot", "-e", medium.esp.relative_to(medium.tree), "-no-emul-boot",
+        "-isohybrid-gpt-basdat",
         medium.tree,
     ]  # fmt: skip
 
@@ -45,7 +40,8 @@ def _grub2(recipe: Recipe, medium: Medium, iso: Path) -> list[str | Path]:
         "-append_partition", "2", ESP_TYPE, medium.esp,
         "-iso_mbr_part_type", BASIC_DATA_TYPE,
         "-c", "boot.cat", "--boot-catalog-hide",
-        "-b", "images/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
+        "-b", "images/eltorito.img", "-no-emul-boot",
+        "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
         "-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot",
         medium.tree,
     ]  # fmt: skip
@@ -75,3 +71,10 @@ def _kiwi(recipe: Recipe, medium: Medium, iso: Path) -> list[str | Path]:
         "-boot_image", "any", "emul_type=no_emulation",
         "-boot_image", "any", "efi_path=--interval:appended_partition_2:all::",
     ]  # fmt: skip
+
+
+COMMANDS: dict[Shape, Callable[[Recipe, Medium, Path], list[str | Path]]] = {
+    Shape.ISOLINUX: _isolinux,
+    Shape.GRUB2: _grub2,
+    Shape.KIWI: _kiwi,
+}

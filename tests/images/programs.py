@@ -21,6 +21,7 @@ PACKAGES = {
     "blkid": "util-linux",
 }
 """Programs that a build needs, and the Debian package of each."""
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 class BuildError(Exception):
@@ -28,16 +29,18 @@ class BuildError(Exception):
 
 
 def require_programs() -> None:
-    """Say at once which programs are missing, before minutes of work."""
-    missing = [name for name in PACKAGES if shutil.which(name, path=_path()) is None]
+    """Say at once what is missing, before minutes of work."""
+    missing = {package for name, package in PACKAGES.items() if not _is_there(name)}
+    if not KEYRING.exists():
+        missing.add("debian-archive-keyring")
     if missing:
-        packages = " ".join(sorted({PACKAGES[name] for name in missing}))
-        raise BuildError(f"missing programs: {', '.join(missing)}; install the packages: {packages}")
+        raise BuildError(f"missing packages: {' '.join(sorted(missing))}")
 
 
 def say(message: str) -> None:
     """Report progress."""
-    print(message, file=sys.stderr, flush=True)
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
 
 
 class Log:
@@ -46,31 +49,60 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def run(self, argv: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Run a program to its end; its output goes to the log."""
         with self.path.open("ab") as log:
             log.write(f"\n$ {shlex.join(map(str, argv))}\n".encode())
             log.flush()
             result = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(environment), cwd=cwd, check=False
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(environment),
+                check=False,
             )
         if result.returncode != 0:
-            raise BuildError(f"{argv[0]} failed with status {result.returncode}; its output is in {self.path}")
+            raise BuildError(
+                f"{argv[0]} failed with status {result.returncode}; its output is in {self.path}"
+            )
 
     def output(self, argv: Sequence[str | Path]) -> str:
         """Run a program and return what it printed on stdout; its stderr goes to the log."""
         with self.path.open("ab") as log:
             result = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=_environment(), text=True, check=False
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(),
+                text=True,
+                check=False,
             )
         if result.returncode != 0:
-            raise BuildError(f"{argv[0]} failed with status {result.returncode}; its output is in {self.path}")
+            raise BuildError(
+                f"{argv[0]} failed with status {result.returncode}; its output is in {self.path}"
+            )
         return result.stdout
 
 
 def _environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make the output of every program the same for everyone."""
-    return {**os.environ, "PATH": _path(), "LC_ALL": "C.UTF-8", "MTOOLS_SKIP_CHECK": "1", **(extra or {})}
+    return {
+        **os.environ,
+        "PATH": _path(),
+        "LC_ALL": "C.UTF-8",
+        "MTOOLS_SKIP_CHECK": "1",
+        **(extra or {}),
+    }
+
+
+def _is_there(program: str) -> bool:
+    return shutil.which(program, path=_path()) is not None
 
 
 def _path() -> str:

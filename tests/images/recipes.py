@@ -107,13 +107,15 @@ KERNEL_MODULES = (
     "drivers/scsi/(scsi_common|scsi_mod|sd_mod|sr_mod|sg|virtio_scsi)\\.ko",
     "drivers/usb/(common|core|host|storage)/",
     "drivers/virtio/",
-    "fs/(autofs|btrfs|configfs|efivarfs|erofs|exfat|ext4|f2fs|fat|fuse|isofs|jbd2|mbcache|nls|overlayfs|squashfs|xfs)",
+    "fs/(autofs|configfs|efivarfs|fuse|jbd2|mbcache|nls|overlayfs)",
+    "fs/(btrfs|erofs|exfat|ext4|f2fs|fat|isofs|squashfs|xfs)",
 )
-"""Extended regular expressions of module paths. What a stick, an optical drive or a virtual disk may need to boot."""
+"""Regular expressions of paths: what a stick, an optical drive or a virtual disk may need."""
 
 INITRAMFS_DRIVERS = (
-    "ahci ata_piix dm_crypt dm_snapshot loop mmc_block nls_ascii nls_cp437 nls_iso8859-1 nls_utf8 nvme sd_mod sdhci_pci "
-    "sr_mod uas usb_storage virtio_blk virtio_pci virtio_scsi xhci_pci"
+    "ahci ata_piix mmc_block nvme sd_mod sdhci_pci sr_mod uas usb_storage xhci_pci "
+    "virtio_blk virtio_pci virtio_scsi dm_crypt dm_snapshot loop "
+    "nls_ascii nls_cp437 nls_iso8859-1 nls_utf8"
 )
 INITRAMFS_FILESYSTEMS = "vfat exfat ext4 xfs btrfs f2fs squashfs isofs overlay erofs"
 
@@ -126,7 +128,7 @@ NESTED = Recipe(
     shape=Shape.ISOLINUX,
     livesys=True,
     packages=("dracut-live",),
-    initramfs_compressor="xz --check=crc32 --threads=0 -6",
+    initramfs_compressor="zstd -q -T0 -3",
 )
 FLAT = Recipe(
     name="flat",

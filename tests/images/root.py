@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The root filesystem: one run of mmdebstrap whose hooks do everything that must be done inside the new root.
+"""The root filesystem: one run of mmdebstrap, whose hooks do all that must be done inside the root.
 
-Doing all of it there has a reason: only there an ordinary user is root too, with every owner and device node right.
-The hooks are the scripts in `steps/`. They work in `/run/liveos-build` of the root, which is never packed, and leave
-their results in `out/` there; that directory is copied out at the end.
+Only there is an ordinary user root too, and every file's owner right. The hooks are the scripts in
+`steps/`. They work in `/run/liveos-build` of the root, which is never packed, and leave their
+results in `out/` there; that directory is copied out at the end.
 """
 
 import os
+import pwd
 import shlex
 import tarfile
 from dataclasses import dataclass
@@ -30,13 +31,14 @@ HERE = Path(__file__).parent
 MIRROR = "http://deb.debian.org/debian"
 STEPS = ("configure", "prune-modules", "initramfs", "loaders", "pack")
 
-# What a core image needs to reach its modules: the old media's knows only the ISO, kiwi's nearly everything.
+# What a core image holds: enough to find the other modules on the ISO, or nearly everything.
 GRUB_MODULES = {
     Shape.ISOLINUX: "iso9660 biosdisk",
     Shape.GRUB2: "iso9660 biosdisk",
     Shape.KIWI: (
-        "ext2 fat xfs btrfs iso9660 squash4 lvm luks part_gpt part_msdos biosdisk linux configfile search search_fs_file "
-        "search_fs_uuid search_label normal gzio test echo ls loopback chain boot halt reboot all_video"
+        "ext2 fat xfs btrfs iso9660 squash4 lvm luks part_gpt part_msdos biosdisk "
+        "search search_fs_file search_fs_uuid search_label loopback gzio "
+        "normal configfile linux chain boot test echo ls halt reboot all_video"
     ),
 }
 
@@ -105,10 +107,11 @@ def _mode() -> str:
     """Root needs no namespace; anybody else needs one, and sub-ids to fill it."""
     if os.geteuid() == 0:
         return "root"
-    user = os.environ.get("USER", str(os.geteuid()))
-    if not any(line.startswith((f"{user}:", f"{os.geteuid()}:")) for line in Path("/etc/subuid").read_text().splitlines()):
-        raise BuildError(f"no sub-ids for {user} in /etc/subuid: build as root, or add them with usermod --add-subuids")
-    return "unshare"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    owners = {line.split(":")[0] for line in Path("/etc/subuid").read_text().splitlines()}
+    if user in owners or str(os.geteuid()) in owners:
+        return "unshare"
+    raise BuildError(f"{user} has no sub-ids: build as root, or see usermod --add-subuids")
 
 
 def _settings(recipe: Recipe) -> dict[str, str]:
@@ -130,7 +133,7 @@ def _settings(recipe: Recipe) -> dict[str, str]:
 
 
 def _write_guest_files(recipe: Recipe, path: Path) -> Path:
-    """Pack our own files for the root, owned by root and with plain modes whatever the checkout has."""
+    """Pack our own files for the root, with plain owners and modes whatever the checkout has."""
     with tarfile.open(path, "w") as tar:
         tar.add(HERE / "guest", arcname=".", filter=_as_system_file)
         if recipe.livesys:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ISO's tree, as the media of each era have it, and the EFI system partition that goes with it."""
+"""The ISO's tree as the media of each era have it, with its EFI system partition."""
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,54 +21,83 @@ class Medium:
 
     tree: Path
     esp: Path
-    """FAT image of the EFI system partition."""
+    """FAT image of the EFI system partition; a file of the tree in the isolinux years."""
     loaders: Path
     """Where the boot records for the first sectors are."""
 
 
 def lay_out_tree(recipe: Recipe, parts: Parts, work: Path, log: Log) -> Medium:
     """Make the tree of the recipe's shape, and its EFI system partition."""
-    tree = work / "tree"
-    _link(parts.squashfs, tree / "LiveOS/squashfs.img")
-    match recipe.shape:
-        case Shape.ISOLINUX:
-            esp = _lay_out_isolinux(recipe, parts, tree, log)
-        case Shape.GRUB2:
-            esp = _lay_out_grub2(recipe, parts, tree, work, log)
-        case Shape.KIWI:
-            esp = _lay_out_kiwi(recipe, parts, tree, work, log)
-    return Medium(tree, esp, parts.loaders)
+    medium = Medium(work / "tree", work / ESP_PLACES[recipe.shape], parts.loaders)
+    _link(parts.squashfs, medium.tree / "LiveOS/squashfs.img")
+    LAYOUTS[recipe.shape](recipe, parts, medium, log)
+    return medium
 
 
-def _lay_out_isolinux(recipe: Recipe, parts: Parts, tree: Path, log: Log) -> Path:
-    """livemedia-creator, Fedora 24 to 36: isolinux, and efiboot.img in the tree."""
+def _lay_out_isolinux(recipe: Recipe, parts: Parts, medium: Medium, log: Log) -> None:
+    """livemedia-creator, Fedora 24 to 36: isolinux, its kernel a second name of the other one."""
+    tree = medium.tree
     _link(parts.kernel, tree / "images/pxeboot/vmlinuz")
     _link(parts.initramfs, tree / "images/pxeboot/initrd.img")
-    _link(tree / "images/pxeboot/vmlinuz", tree / "isolinux/vmlinuz")
-    _link(tree / "images/pxeboot/initrd.img", tree / "isolinux/initrd.img")
-    # isolinux.bin is changed in place when the ISO is written.
+    _link(parts.kernel, tree / "isolinux/vmlinuz")
+    _link(parts.initramfs, tree / "isolinux/initrd.img")
+    # xorriso writes the boot information table into this file.
     _copy(parts.loaders / "ISOLINUX/isolinux.bin", tree / "isolinux/isolinux.bin")
     for module in ISOLINUX_MODULES:
         _link(parts.loaders / "syslinux/modules/bios" / module, tree / "isolinux" / module)
     _write(tree / "isolinux/isolinux.cfg", menus.render(recipe, "isolinux.cfg"))
     _write(tree / "isolinux/boot.msg", menus.render(recipe, "boot.msg"))
     _lay_out_lorax_efi(recipe, parts, tree)
-    esp = tree / "images/efiboot.img"
-    _make_esp(esp, "ANACONDA", [tree / "EFI"], log)
-    return esp
+    _make_esp(medium, "ANACONDA", log)
 
 
-def _lay_out_grub2(recipe: Recipe, parts: Parts, tree: Path, work: Path, log: Log) -> Path:
-    """livemedia-creator, Fedora 37 to 41: GRUB 2 for BIOS, the ESP only as an appended partition."""
+def _lay_out_grub2(recipe: Recipe, parts: Parts, medium: Medium, log: Log) -> None:
+    """livemedia-creator, Fedora 37 to 41: GRUB 2 for BIOS."""
+    tree = medium.tree
     _link(parts.kernel, tree / "images/pxeboot/vmlinuz")
     _link(parts.initramfs, tree / "images/pxeboot/initrd.img")
     _copy(parts.loaders / "eltorito.img", tree / "images/eltorito.img")
     _copy_tree(parts.loaders / "grub/i386-pc", tree / "boot/grub2/i386-pc")
     _write(tree / "boot/grub2/grub.cfg", menus.render(recipe, "bios-grub.cfg"))
     _lay_out_lorax_efi(recipe, parts, tree)
-    esp = work / "efiboot.img"
-    _make_esp(esp, "ANACONDA", [tree / "EFI"], log)
-    return esp
+    _make_esp(medium, "ANACONDA", log)
+
+
+def _lay_out_kiwi(recipe: Recipe, parts: Parts, medium: Medium, log: Log) -> None:
+    """kiwi, Fedora 42 and later: /boot/x86_64/loader, and a stub for a menu under UEFI."""
+    tree = medium.tree
+    mbr_id = menus.mbr_id(recipe)
+    loader = tree / "boot/x86_64/loader"
+    _link(parts.kernel, loader / "linux")
+    _link(parts.initramfs, loader / "initrd")
+    _copy(parts.loaders / "eltorito.img", loader / "eltorito.img")
+    _link(parts.loaders / "grub/i386-pc/boot_hybrid.img", loader / "boot_hybrid.img")
+    _link(parts.loaders / "unicode.pf2", loader / "grub2/fonts/unicode.pf2")
+    _write(tree / "boot" / mbr_id, mbr_id + "\n")
+    _write(tree / "boot/mbrid", mbr_id + "\n")
+    _copy_tree(parts.loaders / "grub/i386-pc", tree / "boot/grub2/i386-pc")
+    _write(tree / "boot/grub2/grub.cfg", menus.render(recipe, "grub.cfg"))
+    _write(tree / "boot/grub2/earlyboot.cfg", menus.render(recipe, "early.cfg"))
+    _write(tree / "boot/grub2/loopback.cfg", menus.render(recipe, "loopback.cfg"))
+    _write(tree / "EFI/BOOT/grub.cfg", menus.render(recipe, "efi-grub.cfg"))
+    _lay_out_signed_chain(parts, tree / "EFI/BOOT")
+    _make_esp(medium, "BOOT", log, mebibytes=30)
+    # Only now: these are in the ISO's tree alone.
+    _link(parts.loaders / "shim/shimx64.efi.signed", tree / "EFI/BOOT/bootx64.efi")
+    _link(parts.loaders / "shim/fbx64.efi.signed", tree / "EFI/BOOT/fbx64.efi")
+    _lay_out_vendor_directory(parts, tree / "EFI/fedora")
+
+
+LAYOUTS: dict[Shape, Callable[[Recipe, Parts, Medium, Log], None]] = {
+    Shape.ISOLINUX: _lay_out_isolinux,
+    Shape.GRUB2: _lay_out_grub2,
+    Shape.KIWI: _lay_out_kiwi,
+}
+ESP_PLACES = {
+    Shape.ISOLINUX: "tree/images/efiboot.img",
+    Shape.GRUB2: "efiboot.img",
+    Shape.KIWI: "efiboot.img",
+}
 
 
 def _lay_out_lorax_efi(recipe: Recipe, parts: Parts, tree: Path) -> None:
@@ -79,56 +109,32 @@ def _lay_out_lorax_efi(recipe: Recipe, parts: Parts, tree: Path) -> None:
     _write(tree / "EFI/BOOT/BOOT.conf", menu)
 
 
-def _lay_out_kiwi(recipe: Recipe, parts: Parts, tree: Path, work: Path, log: Log) -> Path:
-    """kiwi, Fedora 42 and later: everything below /boot/x86_64/loader, a stub menu for UEFI, each shim twice."""
-    mbr_id = menus.mbr_id(recipe)
-    loader = tree / "boot/x86_64/loader"
-    _link(parts.kernel, loader / "linux")
-    _link(parts.initramfs, loader / "initrd")
-    _copy(parts.loaders / "eltorito.img", loader / "eltorito.img")
-    _copy(parts.loaders / "grub/i386-pc/boot_hybrid.img", loader / "boot_hybrid.img")
-    _link(parts.loaders / "unicode.pf2", loader / "grub2/fonts/unicode.pf2")
-    _write(tree / "boot" / mbr_id, mbr_id + "\n")
-    _write(tree / "boot/mbrid", mbr_id + "\n")
-    _copy_tree(parts.loaders / "grub/i386-pc", tree / "boot/grub2/i386-pc")
-    _write(tree / "boot/grub2/grub.cfg", menus.render(recipe, "grub.cfg"))
-    _write(tree / "boot/grub2/earlyboot.cfg", menus.render(recipe, "early.cfg"))
-    _write(tree / "boot/grub2/loopback.cfg", menus.render(recipe, "loopback.cfg"))
-    _write(tree / "EFI/BOOT/grub.cfg", menus.render(recipe, "efi-grub.cfg"))
-    _lay_out_signed_chain(parts, tree / "EFI/BOOT")
-    # The partition gets what is there so far: the ISO's tree alone has the second spelling and the fallback program.
-    esp = work / "efiboot.img"
-    _make_esp(esp, "BOOT", [tree / "EFI"], log, mebibytes=30)
-    _link(parts.loaders / "shim/shimx64.efi.signed", tree / "EFI/BOOT/bootx64.efi")
-    _link(parts.loaders / "shim/fbx64.efi.signed", tree / "EFI/BOOT/fbx64.efi")
-    _lay_out_vendor_directory(parts, tree / "EFI/fedora")
-    return esp
-
-
-def _lay_out_vendor_directory(parts: Parts, vendor: Path) -> None:
-    """The vendor's own EFI directory, as kiwi leaves it on the ISO; nothing on a medium boots from it."""
-    _link(parts.loaders / "shim/shimx64.efi.signed", vendor / "shimx64.efi")
-    _link(parts.loaders / "shim/shimx64.efi.signed", vendor / "shim.efi")
-    _link(parts.loaders / "shim/mmx64.efi.signed", vendor / "mmx64.efi")
-    _link(parts.loaders / "grub/x86_64-efi-signed/gcdx64.efi.signed", vendor / "gcdx64.efi")
-    _link(parts.loaders / "grub/x86_64-efi-signed/grubx64.efi.signed", vendor / "grubx64.efi")
-    (vendor / "BOOTX64.CSV").write_text("shimx64.efi,Debian,,This is the boot entry for Debian\r\n", encoding="utf-16")
-
-
 def _lay_out_signed_chain(parts: Parts, directory: Path) -> None:
-    """Shim, the GRUB that reads its menu from its own directory, and shim's key manager."""
+    """Shim, the GRUB that finds its menu beside itself, and shim's key manager."""
     _link(parts.loaders / "shim/shimx64.efi.signed", directory / "BOOTX64.EFI")
     _link(parts.loaders / "grub/x86_64-efi-signed/gcdx64.efi.signed", directory / "grubx64.efi")
     _link(parts.loaders / "shim/mmx64.efi.signed", directory / "mmx64.efi")
 
 
-def _make_esp(path: Path, label: str, sources: list[Path], log: Log, mebibytes: int | None = None) -> None:
-    """Write a FAT image that holds the given directories; of the right size unless one is given."""
+def _lay_out_vendor_directory(parts: Parts, vendor: Path) -> None:
+    """What kiwi leaves on the ISO of the vendor's own EFI directory; nothing boots from it."""
+    _link(parts.loaders / "shim/shimx64.efi.signed", vendor / "shimx64.efi")
+    _link(parts.loaders / "shim/shimx64.efi.signed", vendor / "shim.efi")
+    _link(parts.loaders / "shim/mmx64.efi.signed", vendor / "mmx64.efi")
+    _link(parts.loaders / "grub/x86_64-efi-signed/gcdx64.efi.signed", vendor / "gcdx64.efi")
+    _link(parts.loaders / "grub/x86_64-efi-signed/grubx64.efi.signed", vendor / "grubx64.efi")
+    entry = "shimx64.efi,Debian,,This is the boot entry for Debian\r\n"
+    (vendor / "BOOTX64.CSV").write_text(entry, encoding="utf-16")
+
+
+def _make_esp(medium: Medium, label: str, log: Log, mebibytes: int | None = None) -> None:
+    """Write a FAT image of the tree's /EFI as it is now; just large enough unless told."""
+    source = medium.tree / "EFI"
     if mebibytes is None:
-        content = sum(file.stat().st_size for source in sources for file in source.rglob("*") if file.is_file())
+        content = sum(file.stat().st_size for file in source.rglob("*") if file.is_file())
         mebibytes = (content >> 20) + 3
-    log.run(["mkfs.fat", "-n", label, "-C", path, str(mebibytes << 10)])
-    log.run(["mcopy", "-s", "-Q", "-i", path, *sources, "::/"])
+    log.run(["mkfs.fat", "-n", label, "-C", medium.esp, str(mebibytes << 10)])
+    log.run(["mcopy", "-s", "-Q", "-i", medium.esp, source, "::/"])
 
 
 def _link(source: Path, target: Path) -> None:

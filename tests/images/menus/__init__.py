@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The boot menus: one directory of templates per shape, with `@NAME@` where an image's own words go."""
+"""The boot menus: templates per shape, with `@NAME@` where an image's own words go."""
 
 import re
 import zlib
@@ -18,10 +18,10 @@ def render(recipe: Recipe, template: str) -> str:
 
 
 def mbr_id(recipe: Recipe) -> str:
-    """Name the file by which a kiwi medium's GRUB knows its own filesystem: `0x` and eight digits."""
+    """Name the file by which a kiwi medium's GRUB finds its own filesystem."""
     return f"0x{zlib.crc32(recipe.label.encode()):08x}"
 
 
 def early_config(recipe: Recipe) -> str:
-    """Give the script that the BIOS core image runs before it can read any file; empty but for kiwi."""
+    """Give the script inside the BIOS core image; only kiwi's has one."""
     return render(recipe, "early.cfg") if recipe.shape is Shape.KIWI else ""

@@ -4,6 +4,8 @@
 set -eu
 root=$1
 
+# The bootstrap put the host's own files here, with the host's modes.
+rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
 echo liveos >"$root/etc/hostname"
 : >"$root/etc/fstab"
 : >"$root/etc/crypttab"

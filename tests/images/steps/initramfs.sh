@@ -18,6 +18,7 @@ chmod 644 "$root$out/initrd.img"
 cp "$root/boot/vmlinuz-$version" "$root$out/vmlinuz"
 
 echo "$version" >"$root$out/facts/kernel"
+# shellcheck disable=SC2016 # the braces are dpkg-query's
 chroot "$root" dpkg-query --show --showformat '${Version}' dracut-core >"$root$out/facts/dracut"
 chroot "$root" lsinitrd --file usr/lib/dracut/modules.txt "$out/initrd.img" >"$root$out/facts/initramfs-modules"
 chroot "$root" dpkg-query --show >"$root$out/facts/packages"

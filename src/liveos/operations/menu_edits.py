@@ -136,17 +136,27 @@ def _edit_fat(original: Window, copy: Path, edit: _Edit) -> MenuEdits:
     _copy_sparse(original, copy)
     volume = FatVolume(copy, 0, original.size)
     menus = list(_menus(Fat(original), edit))
+    new_texts = {node.path: edit(text).encode("utf-8", "surrogateescape") for node, text in menus}
     try:
-        for node, text in menus:
-            new = edit(text).encode("utf-8", "surrogateescape")
-            run(volume.write(node.path), stdin=new)
+        for path, new in new_texts.items():
+            run(volume.write(path), stdin=new)
         with FileSource(copy) as edited:
+            # mcopy calls a copy that filled the filesystem a success.
+            if not all(_has(Fat(edited), path, new) for path, new in new_texts.items()):
+                return MenuEdits()
             patches = tuple(_differences(original, edited))
     except ToolFailedError:
         return MenuEdits()
     finally:
         copy.unlink()
     return MenuEdits(tuple(node.path for node, text in menus if has_kernel_line(text)), patches)
+
+
+def _has(tree: FileTree, path: str, content: bytes) -> bool:
+    node = tree.lookup(path)
+    if node is None or node.size != len(content):
+        return False
+    return tree.open(node).read_at(0, node.size) == content
 
 
 def _menus(tree: FileTree, edit: _Edit) -> Iterator[tuple[Node, str]]:

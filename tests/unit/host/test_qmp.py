@@ -28,7 +28,8 @@ def qemu(path: Path, *answers: dict[str, Any] | None) -> Iterator[list[dict[str,
         with stream, stream.makefile("rwb") as lines:
             lines.write(b'{"QMP": {"version": {}, "capabilities": []}}\n')
             lines.flush()
-            for answer in ({"return": {}}, *answers):
+            every: tuple[dict[str, Any] | None, ...] = ({"return": {}}, *answers)
+            for answer in every:
                 heard.append(json.loads(lines.readline()))
                 if answer is None:
                     return

@@ -14,8 +14,10 @@ from liveos.operations.boot_signs import (
     ("console", "meaning"),
     [
         (
-            ('BdsDxe: failed to load Boot0001 "UEFI QEMU USB HARDDRIVE" from PciRoot(0x0): '
-            "Access Denied\n"),
+            (
+                'BdsDxe: failed to load Boot0001 "UEFI QEMU USB HARDDRIVE" from PciRoot(0x0): '
+                "Access Denied\n"
+            ),
             "does not trust its signature",
         ),
         ("BdsDxe: No bootable option or device was found.\n", "found nothing to start"),

@@ -41,8 +41,10 @@ def test_a_grub_menu_gets_the_words_on_each_kernel_line() -> None:
     [
         (  # kiwi: paths behind ($root), two blanks
             "linux ($root)/boot/x86_64/loader/linux quiet rhgb  root=live:CDLABEL=X rd.live.image",
-            ("linux ($root)/boot/x86_64/loader/linux  console=ttyS0 mark root=live:CDLABEL=X "
-            "rd.live.image"),
+            (
+                "linux ($root)/boot/x86_64/loader/linux  console=ttyS0 mark root=live:CDLABEL=X "
+                "rd.live.image"
+            ),
         ),
         (  # isolinux, Fedora 8 to 17: the check is one plain word
             "append initrd=initrd0.img root=live:CDLABEL=X ro liveimg quiet rhgb check",

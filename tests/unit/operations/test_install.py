@@ -21,7 +21,7 @@ from liveos.host.target import Content, Target, TargetKind
 from liveos.medium.model import Boot, Image, Medium, PersistenceKind
 from liveos.operations.install import InstallRequest, plan
 from liveos.operations.plan import Plan, plan_document
-from liveos.operations.steps import Copy, CreateImage, InstallBiosLoader, MakeUnbootable, Write
+from liveos.operations.steps import Copy, CreateImage, InstallCore, MakeUnbootable, Write
 from liveos.sizes import Size
 from tests.unit.operations.sources import (
     DEVICE,
@@ -122,9 +122,9 @@ def loaders(made: Plan) -> list[str]:
 def test_loaders_have_one_name_each_and_no_fallback() -> None:
     made = plan(REQUEST, medium(), NEW_FILE)
     assert loaders(made) == [
-        "/EFI/BOOT/BOOTX64.EFI",
         "/EFI/BOOT/GRUBX64.EFI",
         "/EFI/BOOT/MMX64.EFI",
+        "/EFI/BOOT/BOOTX64.EFI",  # the firmware starts this one, so it comes last
     ]
 
 
@@ -140,7 +140,7 @@ def test_what_is_no_loader_of_a_removable_disk_is_not_copied(path: str) -> None:
 
 def test_boot_code_comes_after_everything_that_it_could_start() -> None:
     kinds = [type(step).__name__ for step in plan(REQUEST, medium(), NEW_FILE).steps]
-    assert kinds[-4:] == ["InstallBiosLoader", "Remove", "Sync", "Publish"]
+    assert kinds[-4:] == ["Remove", "Sync", "WriteBootCode", "Publish"]
     first_loader = next(
         number
         for number, step in enumerate(plan(REQUEST, medium(), NEW_FILE).steps)
@@ -171,7 +171,7 @@ def test_a_file_with_size_is_replaced_only_when_the_new_one_is_complete() -> Non
 
 def test_without_bios_no_grub_is_needed() -> None:
     made = plan(replace(REQUEST, bios=False), medium(), NEW_FILE)
-    assert not any(isinstance(step, InstallBiosLoader) for step in made.steps)
+    assert not any(isinstance(step, InstallCore) for step in made.steps)
     assert made.needs_files == ()
     assert all("grub" not in tool.name for tool in made.needs)
 

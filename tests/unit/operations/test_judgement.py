@@ -109,9 +109,7 @@ def test_a_root_image_that_is_written_directly_lasts() -> None:
 
 
 def test_a_plain_root_partition_is_not_judged() -> None:
-    assert (
-        find_memory(seen("1 1 8:3 / / rw shared:1 - ext4 /dev/sda3 rw\n")).persistent is None
-    )
+    assert find_memory(seen("1 1 8:3 / / rw shared:1 - ext4 /dev/sda3 rw\n")).persistent is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +145,7 @@ def test_the_path_comes_after_the_last_colon(cmdline: str, path: str | None) -> 
 
 
 def test_mountinfo_escapes_are_undone() -> None:
-    (mount,) = parse_mounts(r"1 1 8:1 / /run/a\040b rw shared:1 - vfat /dev/sda1 rw,utf8" "\n")
+    (mount,) = parse_mounts(r"1 1 8:1 / /run/a\040b rw shared:1 - vfat /dev/sda1 rw,utf8")
     assert (mount.target, mount.options) == ("/run/a b", {"rw": "", "utf8": ""})
 
 

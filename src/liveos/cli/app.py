@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from liveos import __version__
+from liveos.cli.boot import boot
 from liveos.cli.inspect import inspect
 from liveos.cli.install import install
 from liveos.cli.options import verb
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-VERBS = (inspect, install, prove, tools)
+VERBS = (inspect, install, boot, prove, tools)
 
 for each in VERBS:
     app.command()(verb(each))

@@ -15,8 +15,11 @@ from liveos.host.run import run
 from liveos.host.tools import BLKID, SFDISK, Command
 from liveos.sizes import format_size
 
-UNFINISHED_NOTICE = b"\xcd\x18\xeb\xfe" + b"LIVEOS-UNFINISHED: the installation did not end"
-"""Boot code of a disk that is being made: INT 18h tells the BIOS to try the next disk."""
+NEXT_DISK = b"\xcd\x18\xeb\xfe"
+"""Boot code that tells a BIOS to try the next disk: INT 18h, and a loop if it comes back."""
+
+UNFINISHED_NOTICE = NEXT_DISK + b"LIVEOS-UNFINISHED: the installation did not end"
+"""Boot code of a disk that is being made."""
 
 PART_SUFFIX = ".part"
 

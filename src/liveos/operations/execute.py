@@ -24,7 +24,7 @@ from liveos.operations.steps import (
     CheckSource,
     Copy,
     CreateImage,
-    InstallBiosLoader,
+    InstallCore,
     MakeDirectories,
     MakeUnbootable,
     Publish,
@@ -34,6 +34,7 @@ from liveos.operations.steps import (
     Step,
     Sync,
     Write,
+    WriteBootCode,
     WriteRecord,
 )
 from liveos.report import NullReporter, Reporter
@@ -99,8 +100,10 @@ def _perform(step: Step, session: Session) -> None:  # noqa: C901, PLR0912 - one
             perform.write_record(step, session)
         case ReadBack():
             perform.read_back(session)
-        case InstallBiosLoader():
-            perform.install_bios_loader(step)
+        case InstallCore():
+            perform.install_core(step)
+        case WriteBootCode():
+            perform.write_boot_code(step)
         case Remove():
             perform.remove(step)
         case Sync():

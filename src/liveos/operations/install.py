@@ -41,7 +41,7 @@ from liveos.operations.steps import (
     CheckSource,
     Copy,
     CreateImage,
-    InstallBiosLoader,
+    InstallCore,
     MakeDirectories,
     MakeUnbootable,
     Place,
@@ -52,6 +52,7 @@ from liveos.operations.steps import (
     Step,
     Sync,
     Write,
+    WriteBootCode,
     WriteRecord,
 )
 from liveos.sizes import Size, format_size
@@ -359,28 +360,29 @@ def _check_contents(stick: _Stick) -> list[Step]:
 
 
 def _make_bootable(stick: _Stick) -> list[Step]:
-    """The loaders come last, when everything they could start has been read back."""
+    """The loaders come when everything that they could start has been read back."""
     path, bios_boot = stick.esp.path, stick.layout.bios_boot
-    steps: list[Step] = [
-        Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders
-    ]
-    if steps:
-        steps += [Sync(path), ReadBack(path)]
+    steps: list[Step] = []
     if stick.request.bios:
         search = grub.embedded_configuration(stick.request.identities.esp_uuid)
-        steps.append(
-            InstallBiosLoader(
-                path, bios_boot.offset, bios_boot.size, grub.build_core(), search, grub.BOOT_IMAGE
-            )
-        )
-    return steps
+        build = grub.build_core()
+        steps.append(InstallCore(path, bios_boot.offset, bios_boot.size, build, search))
+    loaders = [Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders]
+    return [*steps, *loaders, Sync(path), ReadBack(path)] if loaders else steps
 
 
 def _finish(stick: _Stick) -> list[Step]:
-    steps: list[Step] = [Remove(Place(stick.esp, _UNFINISHED)), Sync(stick.esp.path)]
+    """The notice in the boot code goes last, so that until then anybody can see it."""
+    path = stick.esp.path
+    boot_image = grub.BOOT_IMAGE if stick.request.bios else None
+    steps: list[Step] = [
+        Remove(Place(stick.esp, _UNFINISHED)),
+        Sync(path),
+        WriteBootCode(path, boot_image, stick.layout.bios_boot.offset),
+    ]
     if stick.makes_file:
         replaces = stick.target.size is not None
-        steps.append(Publish(stick.esp.path, stick.target.path, replaces=replaces))
+        steps.append(Publish(path, stick.target.path, replaces=replaces))
     return steps
 
 

@@ -184,7 +184,8 @@ def _loaders(loaders: tuple[Loader, ...]) -> dict[str, FileRef]:
             continue
         if name.endswith(".EFI") and not name.startswith("FB"):
             chosen.setdefault(name, loader.file)
-    return chosen
+    # What the firmware starts comes last: without it the others do nothing.
+    return dict(sorted(chosen.items(), key=lambda item: item[0].startswith("BOOT")))
 
 
 def _streamable(file: FileRef | None) -> FileRef:

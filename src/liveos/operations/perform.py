@@ -23,6 +23,7 @@ from liveos.formats.binary import (
 )
 from liveos.host import disk, ext4
 from liveos.host.run import drain, feed, run
+from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
 from liveos.host.transfer import PIECE, DurableWriter, forget_cached, hash_file, pieces
 from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume
@@ -33,11 +34,12 @@ from liveos.operations.steps import (
     CheckSource,
     Copy,
     CreateImage,
-    InstallBiosLoader,
+    InstallCore,
     MakeDirectories,
     Place,
     Publish,
     Remove,
+    WriteBootCode,
     WriteRecord,
 )
 from liveos.report import Reporter
@@ -178,24 +180,36 @@ def read_back(session: Session) -> None:
     session.unread.clear()
 
 
-def install_bios_loader(step: InstallBiosLoader) -> None:
-    """Core image first, boot code last: the disk is bootable when this has succeeded."""
+def install_core(step: InstallCore) -> None:
     core = _build_core(step)
-    sector = step.core_offset // grub_pc.SECTOR
     try:
-        loader = grub_pc.core_image(core, sector)
-        code = grub_pc.boot_code(step.boot_image.read_bytes(), sector)
+        loader = grub_pc.core_image(core, step.offset // grub_pc.SECTOR)
     except FormatError as error:
-        raise LiveosError(f"{step.boot_image.parent}: {error}") from error
-    if len(loader) > step.core_size:
+        raise LiveosError(f"{step.build.tool.name}: {error}") from error
+    if len(loader) > step.size:
         raise LiveosError(f"GRUB's core image of {len(loader)} bytes does not fit")
-    with disk.opened(step.path) as descriptor:
-        for offset, data in ((step.core_offset, loader), (0, code)):
-            disk.write_all(descriptor, offset, data)
-            os.fsync(descriptor)
-            forget_cached(descriptor)
-            if os.pread(descriptor, len(data), offset) != data:
-                raise ProblemsFoundError(f"{step.path}: the boot loader cannot be read back")
+    _write_and_compare(step.path, step.offset, loader)
+
+
+def write_boot_code(step: WriteBootCode) -> None:
+    """When this has succeeded, the disk starts."""
+    code = NEXT_DISK
+    if step.boot_image is not None:
+        try:
+            image = step.boot_image.read_bytes()
+            code = grub_pc.boot_code(image, step.core_offset // grub_pc.SECTOR)
+        except FormatError as error:
+            raise LiveosError(f"{step.boot_image}: {error}") from error
+    _write_and_compare(step.path, 0, code.ljust(grub_pc.BOOT_CODE_SIZE, b"\0"))
+
+
+def _write_and_compare(path: Path, offset: int, data: bytes) -> None:
+    with disk.opened(path) as descriptor:
+        disk.write_all(descriptor, offset, data)
+        os.fsync(descriptor)
+        forget_cached(descriptor)
+        if os.pread(descriptor, len(data), offset) != data:
+            raise ProblemsFoundError(f"{path}: the boot loader cannot be read back")
 
 
 def remove(step: Remove) -> None:
@@ -311,7 +325,7 @@ def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Callable[[i
         return hash_file(ExtentSource(source, extents), size, progress)
 
 
-def _build_core(step: InstallBiosLoader) -> bytes:
+def _build_core(step: InstallCore) -> bytes:
     with tempfile.TemporaryDirectory(prefix="liveos-") as directory:
         search, core = Path(directory, "search.cfg"), Path(directory, "core.img")
         search.write_text(step.search)

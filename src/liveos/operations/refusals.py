@@ -90,7 +90,7 @@ def _place(target: Target) -> LiveosError | None:
     if target.part is not TargetKind.MISSING and not target.part_is_ours:
         return RefusedError(
             f"{target.part_path} is in the way, and it is not an unfinished stick",
-            hint="remove or rename it",
+            hint=f"if it is a finished stick without its name, rename it to {target.path.name}",
         )
     if target.sector_size != 512:
         return UnsupportedError(

@@ -191,28 +191,49 @@ class ReadBack:
 
 
 @dataclass(frozen=True, slots=True)
-class InstallBiosLoader:
-    """Build a GRUB core image, put it at ``core_offset``, and boot code that loads it into the MBR.
+class InstallCore:
+    """Build a GRUB core image for BIOS and put it at ``offset``, where ``size`` bytes are free.
 
-    The core image finds the ESP by its serial number (``search``) and runs its grub.cfg.
+    ``search`` is embedded in it: commands that find the ESP, whose grub.cfg it then runs.
     """
 
     path: Path
-    core_offset: int
-    core_size: int
+    offset: int
+    size: int
     build: Command
     search: str
-    boot_image: Path
 
     @property
     def title(self) -> str:
         return "Install GRUB for BIOS"
 
     def __str__(self) -> str:
-        where = f"at byte {self.core_offset} of {self.path} (at most {_exact(self.core_size)})"
         search = "; ".join(self.search.splitlines())
-        parts = f"{self.boot_image} and {self.build} with '{search}' embedded"
-        return f"install GRUB for BIOS {where}: {parts}"
+        where = f"at byte {self.offset} of {self.path} (at most {_exact(self.size)})"
+        return f"install GRUB for BIOS {where}: {self.build} with '{search}' embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBootCode:
+    """Replace the notice in the first sector; this is what makes the disk a finished one.
+
+    ``boot_image`` is GRUB's, which loads the core image at byte ``core_offset``. Without one the
+    code only tells a BIOS to try the next disk.
+    """
+
+    path: Path
+    boot_image: Path | None
+    core_offset: int
+
+    @property
+    def title(self) -> str:
+        return "Write the boot code"
+
+    def __str__(self) -> str:
+        if self.boot_image is None:
+            return f"write boot code to {self.path} that tells a BIOS to try the next disk"
+        leads = f"leads to byte {self.core_offset}"
+        return f"write the boot code of {self.boot_image} to {self.path}; it {leads}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +292,8 @@ Step = (
     | Write
     | WriteRecord
     | ReadBack
-    | InstallBiosLoader
+    | InstallCore
+    | WriteBootCode
     | Remove
     | Sync
     | Publish

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job from end to end: ``make demo``, or ``make demo ISO=path``.
 
-Inspects a live image, installs it with an overlay into an image file of a stick, and proves that the
-stick boots and remembers. Each line that starts with ``$`` is the command that is run.
+Inspects a live image, installs it with an overlay into an image file of a stick, and proves that
+the stick boots and remembers. Each line that starts with ``$`` is the command that is run.
 """
 
 import argparse

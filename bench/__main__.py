@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import big_iso
+from bench import big_iso, big_store
 from bench.measure import Ratio, copy_and_sync, in_turn, run
 from liveos.sizes import format_size
 from tests.images.cache import image
@@ -24,7 +24,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="liveos-bench-", dir=arguments.directory) as name:
         scratch = Path(name)
-        results = [*start_up()]
+        results = [*start_up(), *big_store.measure(big_store.make(scratch / "overlay"))]
         show(results)
         iso = arguments.iso or big_iso.make(image(RECIPES[0]).iso, 2 * GIB, scratch)
         more = [bytes_read(iso), *installation(iso, scratch)]

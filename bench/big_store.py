@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A snapshot store of ten million exceptions, read by us and by the least that can read it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.measure import Ratio, run
+from liveos.formats.binary import FileSource
+from liveos.formats.exception_store import (
+    Geometry,
+    read_store,
+    set_valid,
+    store_status,
+    write_exceptions,
+)
+from liveos.sizes import format_size
+
+EXCEPTIONS = 10_000_000
+MEMORY_BAR = 250 << 20
+GEOMETRY = Geometry(8)
+TIMES = 5
+
+
+class _FileSink:
+    """A file that need not be durable."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        os.pwrite(self._descriptor, data, offset)
+
+    def flush(self) -> None:
+        """Do nothing: the file is thrown away."""
+
+
+def make(path: Path) -> Path:
+    """Metadata of 160 MB in a file of nominally 38 GiB; its data chunks are holes."""
+    with path.open("wb") as file:
+        file.truncate(GEOMETRY.chunks_for(EXCEPTIONS) * GEOMETRY.chunk_size)
+        sink = _FileSink(file.fileno())
+        old = np.random.default_rng(1).permutation(EXCEPTIONS).astype(np.uint32)
+        write_exceptions(sink, GEOMETRY, old, GEOMETRY.canonical_chunks(EXCEPTIONS))
+        set_valid(sink, GEOMETRY)
+    return path
+
+
+def measure(path: Path) -> list[Ratio]:
+    """Status of the store beside reading its metadata chunks, in turn, page cache warm."""
+    pairs = [(_seconds("metadata", path), _seconds("status", path)) for _ in range(TIMES)]
+    yardstick, ours = (sorted(column)[TIMES // 2] for column in zip(*pairs, strict=True))
+    memory = run([sys.executable, "-m", "bench.big_store", "status", str(path)]).peak_memory
+    return [
+        Ratio(
+            "overlay status, 10 M exceptions",
+            f"{ours * 1000:.0f} ms",
+            f"{yardstick * 1000:.0f} ms to read the metadata",
+            ours / yardstick,
+            5.0,
+        ),
+        Ratio(
+            "overlay status: peak memory",
+            format_size(memory),
+            "250 MiB",
+            memory / MEMORY_BAR,
+            1.0,
+        ),
+    ]
+
+
+def _seconds(what: str, path: Path) -> float:
+    argv = [sys.executable, "-m", "bench.big_store", what, str(path)]
+    return float(subprocess.run(argv, check=True, capture_output=True).stdout)
+
+
+def _read_metadata(path: Path) -> None:
+    """The yardstick: each metadata chunk into one array, again and again, and nothing else."""
+    areas = EXCEPTIONS // GEOMETRY.slots_per_area + 1
+    chunk = np.empty(GEOMETRY.chunk_size, np.uint8)
+    with path.open("rb", buffering=0) as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        for area in range(areas):
+            os.preadv(file.fileno(), [chunk], GEOMETRY.area_chunk(area) * GEOMETRY.chunk_size)
+
+
+def _status(path: Path) -> None:
+    with FileSource(path) as source:
+        store_status(read_store(source))
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    {"metadata": _read_metadata, "status": _status}[sys.argv[1]](Path(sys.argv[2]))
+    print(time.perf_counter() - start)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.formats.binary import ByteSource, Extent, FormatError
+from liveos.formats.linux import read_kernel
 from liveos.medium.initramfs import MOST_READ, InitramfsContents, read_initramfs
 from liveos.medium.model import Entry, FileRef, Firmware, Initramfs, Kernel
 from liveos.medium.scene import Scene
@@ -36,7 +37,7 @@ class BootFiles:
     def kernels(self, entries: Iterable[Entry]) -> tuple[Kernel, ...]:
         """The Linux kernels that entries start. What has no words at all is another program."""
         paths = [(e.kernel, e.firmware) for e in entries if e.kernel and (e.initrd or e.options)]
-        return tuple(Kernel(found.file, self._version(found)) for found in self._find(paths))
+        return tuple(self._kernel(found) for found in self._find(paths))
 
     def initramfs(self, entries: Iterable[Entry]) -> tuple[Initramfs, ...]:
         """The initramfs archives that entries load."""
@@ -59,12 +60,13 @@ class BootFiles:
             files.setdefault(node.path, _Found(volume.ref(node), volume.tree.open(node)))
         return list(files.values())
 
-    def _version(self, found: _Found) -> str | None:
+    def _kernel(self, found: _Found) -> Kernel:
         try:
-            return None
+            kernel = read_kernel(found.source)
         except FormatError as error:
             self._tell("unreadable-kernel", f"{found.file.path}: {error}")
-            return None
+            return Kernel(found.file, None)
+        return Kernel(found.file, kernel.version, kernel.signers)
 
     def _contents(self, found: _Found, most: int) -> InitramfsContents | None:
         path = found.file.path

@@ -9,6 +9,7 @@ from liveos.medium.model import (
     Entry,
     Image,
     Initramfs,
+    Kernel,
     Loader,
     Medium,
     Overlay,
@@ -45,7 +46,7 @@ def _image(image: Image) -> Document:
         "name": image.name,
         "family": str(image.family),
         "root": _root(image.root),
-        "kernels": [{"path": each.file.path, "version": each.version} for each in image.kernels],
+        "kernels": [_kernel(each) for each in image.kernels],
         "initramfs": [_initramfs(each) for each in image.initramfs],
         "entries": [_entry(entry) for entry in image.entries],
         "persistence": [str(kind) for kind in usable_kinds(image.persistence)],
@@ -70,6 +71,14 @@ def _root(root: Root) -> Document:
         "apparent_size": root.apparent_size,
         "used_size": root.used_size,
         "stored_size": root.stored_size,
+    }
+
+
+def _kernel(kernel: Kernel) -> Document:
+    return {
+        "path": kernel.file.path,
+        "version": kernel.version,
+        "signers": list(kernel.signers),
     }
 
 

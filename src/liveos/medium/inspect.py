@@ -29,6 +29,8 @@ def inspect(path: Path) -> Medium:
     try:
         if path.is_dir():
             return _facts(scene_of_directory(path), None)
+        if not (path.is_file() or path.is_block_device()) and path.exists():
+            raise UnsupportedError(f"{path} is neither a file nor a block device", hint=_HINT)
         with FileSource(path) as source:
             return _facts(scene_of_file(path, source), source)
     except FormatError as error:
@@ -51,7 +53,7 @@ def _facts(scene: Scene, source: ByteSource | None) -> Medium:
         label=scene.label,
         size=scene.size or sum(image.root.stored_size for image in images),
         images=images,
-        boot=read_boot(scene, source),
+        boot=read_boot(scene, source, [k for image in images for k in image.kernels]),
         partitions=scene.partitions,
         implanted_md5=_implanted_md5(scene, source),
     )

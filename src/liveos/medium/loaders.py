@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot loaders: what firmware starts first, and whether Secure Boot lets it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from liveos.formats import eltorito
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.tree import Node
 from liveos.medium.efi import EFI_DIRECTORY, first_loaders, is_chain_signed, read_efi_loader
-from liveos.medium.model import Boot, Firmware, Loader, MediumKind
+from liveos.medium.model import Boot, Firmware, Kernel, Loader, MediumKind
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 
@@ -26,14 +26,14 @@ _BIOS_FILES = {
 }
 
 
-def read_boot(scene: Scene, source: ByteSource | None) -> Boot:
+def read_boot(scene: Scene, source: ByteSource | None, kernels: Sequence[Kernel]) -> Boot:
     """How firmware can start a medium; ``source`` is its bytes, None for a directory."""
     loaders = (*_bios_loaders(scene, source), *_efi_loaders(scene))
     first = first_loaders(loaders)
     return Boot(
         bios=_starts_on_bios(scene, source, loaders),
         uefi=tuple(sorted({loader.arch for loader in first if loader.arch})),
-        secure_boot=is_chain_signed(loaders),
+        secure_boot=is_chain_signed(loaders, kernels),
         loaders=loaders,
     )
 

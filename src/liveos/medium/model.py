@@ -99,6 +99,7 @@ class Kernel:
 
     file: FileRef
     version: str | None
+    signers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

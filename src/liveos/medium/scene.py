@@ -31,7 +31,12 @@ class Scene:
 
     @property
     def data_volumes(self) -> tuple[Volume, ...]:
-        """Where images may lie: the other filesystems first, then the ESP, if it is not alone."""
+        """Where images may lie: the other filesystems first, then the ESP.
+
+        A squashfs or EROFS file is not a medium but a part of one, and an ISO's ESP is a copy.
+        """
+        if self.kind in {MediumKind.SQUASHFS, MediumKind.EROFS}:
+            return ()
         others = tuple(volume for volume in self.volumes if volume is not self.esp)
         return others if self.esp is None or self.kind is MediumKind.ISO else (*others, self.esp)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.formats.binary import ByteSource, Extent, FormatError
+from liveos.formats.erofs import EroFs
 from liveos.formats.ext4 import Ext4
 from liveos.formats.fat import Fat
 from liveos.formats.identify import Kind, identify
@@ -121,6 +122,21 @@ def _open_squashfs(source: ByteSource, container: Path, offset: int | None) -> V
     return Volume(tree, "squashfs", container, offset, size=used, compression=tree.compression)
 
 
+def _open_erofs(source: ByteSource, container: Path, offset: int | None) -> Volume:
+    tree = EroFs(source)
+    facts = tree.superblock
+    return Volume(
+        tree,
+        "erofs",
+        container,
+        offset,
+        facts.label or None,
+        facts.uuid,
+        facts.size,
+        compression=tree.compression,
+    )
+
+
 _OPENERS: dict[Kind, Callable[[ByteSource, Path, int | None], Volume]] = {
     Kind.EXT2: _open_ext4,
     Kind.EXT3: _open_ext4,
@@ -128,4 +144,5 @@ _OPENERS: dict[Kind, Callable[[ByteSource, Path, int | None], Volume]] = {
     Kind.VFAT: _open_fat,
     Kind.ISO9660: _open_iso9660,
     Kind.SQUASHFS: _open_squashfs,
+    Kind.EROFS: _open_erofs,
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person should know of a medium before using it. Codes are stable."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
+from liveos.formats.pe import Role
 from liveos.medium import dracut
 from liveos.medium.bootline import label_problem
 from liveos.medium.model import (
@@ -17,6 +19,7 @@ from liveos.medium.model import (
 )
 from liveos.report import Finding, Severity
 
+_FALLBACK = re.compile(r"(?i)/fb[a-z0-9]+\.efi$")
 _LARGEST_ON_FAT = (1 << 32) - 1
 _FAMILIES = {
     Family.INSTALLER: (
@@ -57,13 +60,13 @@ def _image_warnings(medium: Medium, image: Image) -> Iterator[Finding]:
 
 
 def _default_warnings(image: Image) -> Iterator[Finding]:
-    for entry in image.entries:
-        if entry.default and entry.checks_media:
-            yield Finding(
-                "default-checks-media",
-                Severity.INFO,
-                f"{image.name}: the default boot entry ({entry.firmware}) checks the medium first",
-            )
+    checking = [str(e.firmware) for e in image.entries if e.default and e.checks_media]
+    if checking:
+        yield Finding(
+            "default-checks-media",
+            Severity.INFO,
+            f"{image.name}: the default boot entry ({', '.join(checking)}) checks the medium first",
+        )
     if image.family is Family.UNKNOWN and image.entries:
         yield Finding(
             "no-live-entry",
@@ -115,7 +118,8 @@ def _overlay_warnings(medium: Medium, image: Image) -> Iterator[Finding]:
 
 def _loader_warnings(medium: Medium) -> Iterator[Finding]:
     loaders = [each for each in medium.boot.loaders if each.firmware is Firmware.UEFI]
-    if any(loader.role == "fallback" for loader in loaders):
+    # shim looks for it by name (images.md 2.4).
+    if any(_FALLBACK.search(loader.path) for loader in loaders):
         yield Finding(
             "shim-fallback",
             Severity.INFO,
@@ -128,7 +132,7 @@ def _loader_warnings(medium: Medium) -> Iterator[Finding]:
             Severity.INFO,
             f"{path} is there in more than one spelling, which FAT cannot keep apart",
         )
-    if any(loader.role == "shim" and loader.signers and not loader.sbat for loader in loaders):
+    if any(loader.role == Role.SHIM and loader.signers and not loader.sbat for loader in loaders):
         yield Finding(
             "revoked-shim",
             Severity.WARNING,

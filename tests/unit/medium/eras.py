@@ -55,7 +55,7 @@ LABELS = (
 def kernel(version: str) -> bytes:
     """The head of a bzImage (Documentation/arch/x86/boot.rst) that tells a version."""
     head = bytearray(2048)
-    head[0x1F1] = 1  # setup_sects
+    head[0x1F1] = 3  # setup_sects
     head[0x1FE:0x200] = b"\x55\xaa"
     head[0x202:0x206] = b"HdrS"
     struct.pack_into("<H", head, 0x206, 0x20F)
@@ -119,8 +119,14 @@ class Era:
     nested: str | None = "LiveOS/rootfs.img"
     live_directory: str = "LiveOS"
     persistence: str = ""
-    images: int = 1
     warnings: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def kernel_version(self) -> str:
+        """The release in the dummy kernels."""
+        texts = (content for content in self.files.values() if isinstance(content, bytes))
+        heads = (text[0x400:].split(b" ")[0] for text in texts if text[0x202:0x206] == b"HdrS")
+        return next(heads).decode()
 
     def write(self, directory: Path, label: str | None = None) -> Path:
         """Write the tree; ``@LABEL@`` in menus becomes the volume label, escaped as GRUB wants."""
@@ -168,7 +174,8 @@ def _eras() -> dict[str, Callable[[], Era]]:
             uefi=None,
             kernels=("/isolinux/vmlinuz",),
             nested="os.img",
-            live_directory="",
+            live_directory="/",
+            warnings=frozenset({"before-dracut"}),
         ),
         "fedora-10": lambda: Era(
             label="Fedora-10-x86_64-Live",
@@ -188,6 +195,7 @@ def _eras() -> dict[str, Callable[[], Era]]:
             uefi=(1, "Fedora 10"),
             kernels=("/isolinux/vmlinuz0", "/EFI/boot/vmlinuz0"),
             nested="LiveOS/ext3fs.img",
+            warnings=frozenset({"before-dracut"}),
         ),
         "fedora-14": lambda: Era(
             label="Fedora-14-x86_64-Live-Desktop.is",
@@ -397,6 +405,7 @@ def _eras() -> dict[str, Callable[[], Era]]:
             kernels=("/boot/x86_64/loader/linux",),
             dracut="049+git94",
             nested=None,
+            warnings=frozenset({"kiwi-live"}),
         ),
         "debian-dracut": lambda: Era(
             label="d-live 12.5.0 st amd64",
@@ -438,6 +447,7 @@ def _eras() -> dict[str, Callable[[], Era]]:
             kernels=("/live/vmlinuz",),
             nested=None,
             live_directory="live",
+            warnings=frozenset({"live-boot"}),
         ),
         "void": lambda: Era(
             label="VOID_LIVE",
@@ -493,7 +503,6 @@ def _eras() -> dict[str, Callable[[], Era]]:
             dracut="055",
             nested=None,
             live_directory="images",
-            images=0,
             warnings=frozenset({"default-checks-media", "installer"}),
         ),
     }  # fmt: skip

@@ -19,7 +19,8 @@ def entries(directory: Path, firmware: Firmware) -> tuple[Entry, ...] | None:
 
 def check(found: tuple[Entry, ...] | None, expected: tuple[int, str] | None) -> None:
     if expected is None or found is None:
-        assert found is expected is None
+        assert found is None
+        assert expected is None
         return
     assert (len(found), [e.title for e in found if e.default]) == (expected[0], [expected[1]])
 

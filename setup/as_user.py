@@ -36,12 +36,9 @@ def main(command: list[str]) -> int:
 
 
 def is_readable() -> bool:
-    """Whether ``nobody`` can use this checkout."""
-    question = ["test", "-r", "pyproject.toml"]
-    try:
-        return as_nobody(question, CHECKOUT, dict(os.environ)).returncode == 0
-    except PermissionError:
-        return False
+    """Whether ``nobody`` can use this checkout, and find it by its name."""
+    question = ["test", "-r", str(CHECKOUT / "pyproject.toml")]
+    return as_nobody(question, CHECKOUT, dict(os.environ)).returncode == 0
 
 
 def copy_checkout(place: Path) -> Path:

@@ -22,6 +22,7 @@ from liveos.host.serial import SerialLine, listen
 from liveos.operations.boot_signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
 from liveos.operations.serial_shell import Answer, NoAnswerError, ask
 
+_PROMPT = re.compile(r"[#$] *(?:\x1b\[[0-9;?]*[A-Za-z])*$")
 _LOGIN = re.compile(r"login: *$")
 _PASSWORD = re.compile(r"(?:Password|password): *$")
 
@@ -72,7 +73,8 @@ class Guest:
 
         :raises BootFailedError: the boot ended before, or nothing has moved for too long.
         """
-        while not self._answers(self._shell):
+        while not self._greet(self._shell):
+            self.listen(1.0)
             self._check_progress()
             self._answer_prompts()
 
@@ -116,8 +118,17 @@ class Guest:
         for end in (self.monitor, self.console, self._shell):
             end.close()
 
-    def _answers(self, line: SerialLine) -> bool:
-        return self._try("stty -echo; PS1=; PS2=; export LC_ALL=C", line, 2.0) is not None
+    def _greet(self, line: SerialLine) -> bool:
+        """Whether a shell answers here. Nothing is typed before it has shown its prompt.
+
+        What is typed earlier waits in the terminal, where a shell's start cuts it in two. An
+        interrupt takes away whatever a former attempt has left on the line.
+        """
+        if not _PROMPT.search(line.text):
+            return False
+        line.send("\x03\n")
+        self.listen(0.5)
+        return self._try("stty -echo; PS1=; PS2=; export LC_ALL=C", line, 10.0) is not None
 
     def _try(self, command: str, line: SerialLine, seconds: float) -> Answer | None:
         question = ask(command)
@@ -158,7 +169,7 @@ class Guest:
         """The console becomes the shell, if root may come in without a password."""
         self.console.send("root\n")
         self.listen(3.0)
-        if self._answers(self.console):
+        if self._greet(self.console):
             self._shell, self.console = self.console, self._shell
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from liveos.formats import eltorito
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.tree import Node
+from liveos.host.target import NEXT_DISK
 from liveos.medium.efi import EFI_DIRECTORY, first_loaders, is_chain_signed, read_efi_loader
 from liveos.medium.model import Boot, Firmware, Kernel, Loader, MediumKind
 from liveos.medium.scene import Scene
@@ -43,11 +44,11 @@ def _starts_on_bios(scene: Scene, source: ByteSource | None, loaders: tuple[Load
         return any(loader.firmware is Firmware.BIOS for loader in loaders)
     if scene.kind is MediumKind.ISO:
         return any(image.platform == eltorito.Platform.X86 for image in _boot_images(source))
-    return scene.kind is MediumKind.DISK and eltorito.read_hybrid_code(source) is not None
+    return scene.kind is MediumKind.DISK and _boot_code(source) is not None
 
 
 def _bios_loaders(scene: Scene, source: ByteSource | None) -> Iterator[Loader]:
-    code = eltorito.read_hybrid_code(source) if source and source.size else None
+    code = _boot_code(source) if source is not None else None
     if code is not None and scene.kind in {MediumKind.ISO, MediumKind.DISK}:
         yield Loader("MBR", Firmware.BIOS, "i386", str(code))
     for volume in scene.volumes:
@@ -55,6 +56,13 @@ def _bios_loaders(scene: Scene, source: ByteSource | None) -> Iterator[Loader]:
             node = volume.find_file(path)
             if node is not None:
                 yield Loader(node.path, Firmware.BIOS, "i386", role, file=volume.ref(node))
+
+
+def _boot_code(source: ByteSource) -> eltorito.HybridCode | None:
+    """Whose code a BIOS would start; None where it only says that there is nothing to start."""
+    if source.size >= len(NEXT_DISK) and source.read_at(0, len(NEXT_DISK)) == NEXT_DISK:
+        return None
+    return eltorito.read_hybrid_code(source)
 
 
 def _boot_images(source: ByteSource) -> tuple[eltorito.BootImage, ...]:

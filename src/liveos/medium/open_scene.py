@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening a source: what kind of thing it is, and which filesystems are in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from liveos.formats.binary import ByteSource, FormatError, Window
 from liveos.formats.fat import read_geometry
 from liveos.formats.identify import Kind, identify
 from liveos.formats.partitions import PartitionEntry, PartitionTable, read_table
+from liveos.host.target import PART_SUFFIX, UNFINISHED_NOTICE
 from liveos.medium.model import MediumKind, Partition
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume, open_directory, open_volume
@@ -17,9 +18,6 @@ from liveos.report import Finding, Severity
 
 UNFINISHED_MARK = "LIVEOS-UNFINISHED"
 """The file that an installation writes first into the ESP's root and removes last."""
-
-PART_SUFFIX = ".part"
-"""What an installation calls a new file until it has ended."""
 
 _ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
 _BARE = {Kind.SQUASHFS: MediumKind.SQUASHFS, Kind.EROFS: MediumKind.EROFS}
@@ -47,6 +45,9 @@ def scene_of_file(path: Path, source: ByteSource) -> Scene:
     :raises FormatError: nothing that is known, or it is too damaged to begin with.
     """
     identity = identify(source)
+    if identity is None and _has_notice(source):  # ended before there was a partition table
+        findings = (_unfinished_finding(path),)
+        return Scene(path, MediumKind.DISK, None, source.size, findings=findings)
     if identity is None:
         raise FormatError("it holds nothing that is known: no filesystem, no partition table")
     if identity.kind is Kind.ISO9660:
@@ -55,8 +56,7 @@ def scene_of_file(path: Path, source: ByteSource) -> Scene:
         return _scene_of_disk(path, source)
     volume = open_volume(source, path)
     kind = _BARE.get(identity.kind, MediumKind.FILESYSTEM)
-    findings = tuple(_unfinished(path, volume))
-    return Scene(path, kind, volume.label, source.size, (volume,), findings=findings)
+    return Scene(path, kind, volume.label, source.size, (volume,))
 
 
 def _scene_of_iso(path: Path, source: ByteSource) -> Scene:
@@ -101,10 +101,11 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
     esp = esps[0] if esps and len(volumes) > 1 else None
     others = [volume for volume in volumes if volume is not esp]
     findings = [*_table_findings(table), *_part_findings(parts)]
-    for volume in volumes:
-        findings += _unfinished(path, volume)
     if not volumes:
-        findings += _nothing_readable(path)
+        message = "it has a partition table, but no filesystem that can be read"
+        findings.append(Finding("no-filesystem", Severity.WARNING, message))
+    if _is_unfinished(path, source, volumes):
+        findings.append(_unfinished_finding(path))
     label = others[0].label if others else None
     partitions = tuple(part.partition for part in parts)
     return Scene(
@@ -154,16 +155,15 @@ def _part_findings(parts: list[_Part]) -> Iterator[Finding]:
             yield Finding("unreadable-partition", Severity.WARNING, message)
 
 
-def _unfinished(path: Path, volume: Volume) -> Iterator[Finding]:
-    if volume.find_file(f"/{UNFINISHED_MARK}") is not None:
-        yield _unfinished_finding(path)
+def _is_unfinished(path: Path, source: ByteSource, volumes: Iterable[Volume]) -> bool:
+    """Whether one of the marks is there that an installation removes at its end."""
+    marked = any(volume.find_file(f"/{UNFINISHED_MARK}") is not None for volume in volumes)
+    return marked or _has_notice(source) or path.name.endswith(PART_SUFFIX)
 
 
-def _nothing_readable(path: Path) -> Iterator[Finding]:
-    message = "it has a partition table, but no filesystem that can be read"
-    yield Finding("no-filesystem", Severity.WARNING, message)
-    if path.name.endswith(PART_SUFFIX):
-        yield _unfinished_finding(path)
+def _has_notice(source: ByteSource) -> bool:
+    length = len(UNFINISHED_NOTICE)
+    return source.size >= length and source.read_at(0, length) == UNFINISHED_NOTICE
 
 
 def _unfinished_finding(path: Path) -> Finding:

@@ -18,6 +18,7 @@ from liveos.formats.binary import ByteSource, Extent, ExtentSource, FormatError
 
 _MOST_LINKS = 40  # as Linux: path_resolution(7)
 _LONGEST_LINK = 4096  # PATH_MAX
+_MOST_NODES = 1 << 24  # a desktop's root has some hundred thousand
 
 
 class FileKind(StrEnum):
@@ -108,14 +109,19 @@ class FileTree(ABC):
     def walk(self) -> Iterator[Node]:
         """Every node below the root, parents before children.
 
-        `FormatError` when a directory is reached twice: hostile trees contain themselves.
+        `FormatError` when a directory is reached twice, or when there is no end of nodes: hostile
+        trees contain themselves, or list the same names again and again.
         """
         root = self.root
+        left = _MOST_NODES
         seen = {root.number}
         waiting = [root]
         while waiting:
             directory = waiting.pop()
             for name, reference in self.scan(directory):
+                left -= 1
+                if left < 0:
+                    raise FormatError(f"more than {_MOST_NODES} files and directories")
                 node = self.load(posixpath.join(directory.path, name), reference)
                 if node.kind is FileKind.DIRECTORY:
                     if node.number in seen:

@@ -16,13 +16,15 @@ _KEPT = 1 << 18  # characters; a guest that never stops talking must not fill th
 class SerialLine:
     """What a guest has said on a port (its last 256 Ki characters), and a way to answer.
 
+    All of it goes to the file ``log`` as it comes.
     ``heard_at`` is when it spoke last, on the monotonic clock; ``open`` ends with the guest.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, log: Path) -> None:
         self.text = ""
         self.heard_at = time.monotonic()
         self.open = True
+        self._log = log.open("wb", buffering=0)
         self._socket = connect(path, within=20.0)
         self._socket.setblocking(False)  # noqa: FBT003 - the socket module's own signature
 
@@ -38,6 +40,7 @@ class SerialLine:
         except OSError:
             data = b""
         self.open = bool(data)
+        self._log.write(data)
         self.heard_at = time.monotonic()
         said = data.decode("utf-8", "replace").replace("\r", "")
         self.text = (self.text + said)[-_KEPT:]
@@ -54,6 +57,7 @@ class SerialLine:
 
     def close(self) -> None:
         self._socket.close()
+        self._log.close()
 
     def __enter__(self) -> Self:
         return self

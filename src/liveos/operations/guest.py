@@ -9,8 +9,8 @@ as root on the console is tried, which live images usually allow without a passw
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +41,48 @@ class BootFailedError(LiveosError):
     """The guest will not get any further; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class BootFiles:
+    """Where a boot's traces go: what people may keep, and sockets that go with the machine."""
+
+    output: Path
+    sockets: Path
+    number: int
+
+    @property
+    def serial_log(self) -> Path:
+        return self.output / f"boot-{self.number}-serial.log"
+
+    @property
+    def shell_log(self) -> Path:
+        return self.output / f"boot-{self.number}-shell.log"
+
+    @property
+    def screenshot(self) -> Path:
+        return self.output / f"boot-{self.number}-screen.png"
+
+    @property
+    def qemu_log(self) -> Path:
+        return self.output / f"boot-{self.number}-qemu.log"
+
+    @property
+    def monitor(self) -> Path:
+        return self.sockets / f"monitor-{self.number}"
+
+    @property
+    def console(self) -> Path:
+        return self.sockets / f"console-{self.number}"
+
+    @property
+    def shell(self) -> Path:
+        return self.sockets / f"shell-{self.number}"
+
+    def wire(self, machine: Machine) -> Machine:
+        """The machine with a monitor and two serial ports: the console, and a shell's."""
+        ports = (SerialSocket(self.console), SerialSocket(self.shell))
+        return replace(machine, monitor=self.monitor, serial_ports=ports)
+
+
 class _Process(Protocol):
     """The part of a running program that matters here."""
 
@@ -51,17 +93,13 @@ class _Process(Protocol):
 class Guest:
     """A running machine with its console, its shell and its monitor."""
 
-    def __init__(self, machine: Machine, process: _Process, patience: Patience) -> None:
-        assert machine.monitor is not None
-        console, shell = machine.serial_ports
-        assert isinstance(console, SerialSocket)
-        assert isinstance(shell, SerialSocket)
+    def __init__(self, files: BootFiles, process: _Process, patience: Patience) -> None:
         self._process = process
         self._patience = patience
         self.started_at = time.monotonic()
-        self.monitor = Monitor(machine.monitor)
-        self.console = SerialLine(console.socket)
-        self._shell = SerialLine(shell.socket)
+        self.monitor = Monitor(files.monitor)
+        self.console = SerialLine(files.console, files.serial_log)
+        self._shell = SerialLine(files.shell, files.shell_log)
         self.overlay_prompted = False
 
     @property
@@ -174,16 +212,21 @@ class Guest:
 
 
 @contextmanager
-def start(machine: Machine, patience: Patience, log: Path) -> Iterator[Guest]:
-    """A guest that lives as long as the body of the ``with`` statement; QEMU's words go to log."""
-    with log.open("w+b") as output, run.background(qemu_command(machine), log=output) as process:
+def start(machine: Machine, files: BootFiles, patience: Patience) -> Iterator[Guest]:
+    """A guest that lives as long as the body of the ``with`` statement.
+
+    :raises LiveosError: QEMU did not start; the message has its words.
+    """
+    command = qemu_command(files.wire(machine))
+    with (
+        files.qemu_log.open("w+b") as output,
+        run.background(command, log=output) as process,
+    ):
         try:
-            guest = Guest(machine, process, patience)
+            guest = Guest(files, process, patience)
         except LiveosError as error:
-            with suppress(OSError):
-                said = log.read_text("utf-8", "replace").strip()
-                raise LiveosError(f"QEMU did not start: {said or error}") from error
-            raise
+            said = files.qemu_log.read_text("utf-8", "replace").strip()
+            raise LiveosError(f"QEMU did not start: {said or error}") from error
         try:
             yield guest
         finally:

@@ -4,12 +4,12 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from liveos.errors import LiveosError
-from liveos.host.qemu import Machine, SerialSocket
-from liveos.operations.guest import BootFailedError, Guest, Patience, start
+from liveos.host.qemu import Machine
+from liveos.operations.guest import BootFailedError, BootFiles, Guest, Patience, start
 from liveos.operations.judgement import find_memory
 from liveos.operations.observation import Mount, Observation, observe
 from liveos.operations.proof import BootReport
@@ -19,47 +19,12 @@ Task = Callable[[Guest, Observation], list[str]]
 """What to do in the running guest; returns the problems that it found, as sentences."""
 
 
-@dataclass(frozen=True, slots=True)
-class BootFiles:
-    """Where a boot's traces go: what people may keep, and sockets that go with the machine."""
-
-    output: Path
-    sockets: Path
-    number: int
-
-    @property
-    def serial_log(self) -> Path:
-        return self.output / f"boot-{self.number}-serial.log"
-
-    @property
-    def screenshot(self) -> Path:
-        return self.output / f"boot-{self.number}-screen.png"
-
-    @property
-    def qemu_log(self) -> Path:
-        return self.output / f"boot-{self.number}-qemu.log"
-
-    def wire(self, machine: Machine) -> Machine:
-        """The machine with a monitor and two serial ports: the console, and a shell's."""
-        return replace(
-            machine,
-            monitor=self.sockets / f"monitor-{self.number}",
-            serial_ports=(
-                SerialSocket(self.sockets / f"console-{self.number}", self.serial_log),
-                SerialSocket(
-                    self.sockets / f"shell-{self.number}",
-                    self.output / f"boot-{self.number}-shell.log",
-                ),
-            ),
-        )
-
-
 def watch_boot(
     machine: Machine, files: BootFiles, patience: Patience, task: Task
 ) -> tuple[BootReport, list[str]]:
     """Boot, do the task, power off; what was seen, and the problems as sentences."""
     report, problems = BootReport(serial_log=files.serial_log), []
-    with start(files.wire(machine), patience, files.qemu_log) as guest:
+    with start(machine, files, patience) as guest:
         try:
             report = _wait_and_look(guest, report)
             problems += _prompt_problem(guest)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sticks to prove, and what a guest itself reports, to judge our judgement by."""
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from liveos.errors import ToolMissingError
+from liveos.host.firmware import FirmwareKind, find_uefi
+from liveos.host.qemu import Attachment
+from liveos.operations.proof import BootReport, Proof
+from liveos.operations.prove import ProveRequest, prove
+from tests.images.cache import cached
+from tests.images.recipes import Recipe
+
+
+def iso_of(recipe: Recipe) -> Path:
+    """The recipe's ISO; the test is skipped where nobody has built it."""
+    image = cached(recipe)
+    if not image.exists:
+        pytest.skip(f"python3 -m tests.images {recipe.name} has not been run")
+    return image.iso
+
+
+def install(recipe: Recipe, stick: Path, *options: str) -> Path:
+    """A stick image with the recipe's ISO on it, made by the program as users call it."""
+    liveos(*("install", "--yes", "--size", "1G", *options), iso_of(recipe), stick)
+    return stick
+
+
+def liveos(*arguments: str | Path, status: int = 0) -> str:
+    """Run the program; what it printed."""
+    command = [sys.executable, "-m", "liveos", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
+
+
+def prove_medium(
+    medium: Path,
+    output: Path,
+    firmware: FirmwareKind = FirmwareKind.BIOS,
+    attachment: Attachment | None = None,
+) -> Proof:
+    """A proof; the test is skipped where the host has no such firmware."""
+    try:
+        find_uefi(firmware)
+    except ToolMissingError as error:
+        pytest.skip(error.message)
+    request = ProveRequest(firmware=firmware, attachment=attachment, output=output)
+    return prove(medium, request)
+
+
+def report_of(boot: BootReport) -> dict[str, str]:
+    """What the unit inside the test images says of the boot (tests.images)."""
+    assert boot.serial_log is not None
+    log = boot.serial_log.read_text("utf-8", "replace").replace("\r", "")
+    match = re.search(r"LIVEOS-REPORT begin\n(.*?)LIVEOS-REPORT end", log, re.DOTALL)
+    assert match, log[-3000:]
+    pairs = (line.partition("=") for line in match[1].splitlines() if "=" in line)
+    return {name.rpartition(" ")[2]: value for name, _, value in pairs}
+
+
+def digest(path: Path) -> str:
+    """The file's SHA-256, to show that nothing has been written to it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sticks made by ``liveos install``, proved by two boots each; and sticks that must not pass.
+
+`make test` runs this as an ordinary user: neither the installation nor the proof needs root.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from liveos.host.firmware import FirmwareKind
+from liveos.host.qemu import Attachment
+from liveos.medium.model import PersistenceKind
+from liveos.operations.proof import Proof
+from tests.images.recipes import EROFS, FLAT, NESTED, Recipe
+from tests.vm.proofs import digest, install, liveos, prove_medium, report_of
+
+pytestmark = pytest.mark.vm
+
+BIOS, UEFI, SECURE = FirmwareKind.BIOS, FirmwareKind.UEFI, FirmwareKind.UEFI_SECURE
+SNAPSHOT, DIRECTORY = PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY
+_REPORTED = {SNAPSHOT: "snapshot", DIRECTORY: "overlayfs"}
+
+Sticks = Callable[[Recipe], Path]
+
+
+@pytest.fixture(scope="session")
+def sticks(tmp_path_factory: pytest.TempPathFactory) -> Sticks:
+    """An installed stick for each recipe, made when first asked for."""
+    directory = tmp_path_factory.mktemp("sticks")
+
+    def stick(recipe: Recipe) -> Path:
+        path = directory / f"{recipe.name}.img"
+        return path if path.exists() else install(recipe, path)
+
+    return stick
+
+
+@pytest.mark.parametrize(
+    ("recipe", "firmware", "kind"),
+    [
+        (NESTED, BIOS, SNAPSHOT),
+        (NESTED, UEFI, SNAPSHOT),
+        (FLAT, BIOS, DIRECTORY),
+        (FLAT, UEFI, DIRECTORY),
+        (EROFS, BIOS, DIRECTORY),
+        (EROFS, UEFI, DIRECTORY),
+        (NESTED, SECURE, SNAPSHOT),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_an_installed_stick_boots_and_remembers(
+    sticks: Sticks, recipe: Recipe, firmware: FirmwareKind, kind: PersistenceKind, tmp_path: Path
+) -> None:
+    stick = sticks(recipe)
+    before = digest(stick)
+    proof = prove_medium(stick, tmp_path, firmware)
+    assert proof.problems == ()
+    assert proof.proved
+    assert proof.marker_survived
+    assert digest(stick) == before
+    _agrees_with_the_guest(proof, firmware, kind)
+
+
+def _agrees_with_the_guest(proof: Proof, firmware: FirmwareKind, kind: PersistenceKind) -> None:
+    """What we say of each boot is what the guest's own report says."""
+    reports = [report_of(boot) for boot in proof.boots]
+    assert reports[0]["boot_id"] != reports[1]["boot_id"]
+    for boot, report in zip(proof.boots, reports, strict=True):
+        assert boot.overlay is not None
+        assert boot.overlay.kind is kind
+        assert boot.overlay.persistent
+        assert report["overlay"] == _REPORTED[kind]
+        assert boot.overlay.store == report["overlay_store"]
+        assert report["firmware"] == str(firmware)
+        assert report["kernel"] == boot.kernel
+        assert report["cmdline"] == boot.cmdline
+
+
+def test_a_snapshot_may_be_traded_for_a_directory(tmp_path: Path) -> None:
+    stick = install(NESTED, tmp_path / "stick.img", "--overlay-kind", "directory")
+    proof = prove_medium(stick, tmp_path, attachment=Attachment.DISK)
+    assert proof.problems == ()
+    _agrees_with_the_guest(proof, BIOS, DIRECTORY)
+
+
+def test_a_loader_without_a_signature_is_refused(sticks: Sticks, tmp_path: Path) -> None:
+    """The set-up that starts the signed chain stops at one changed byte, so it does look."""
+    stick = tmp_path / "stick.img"
+    shutil.copyfile(sticks(NESTED), stick)
+    _break_signature(stick)
+    proof = prove_medium(stick, tmp_path, SECURE)
+    assert not proof.proved
+    assert "Secure Boot" in proof.problems[0]
+
+
+def _break_signature(stick: Path) -> None:
+    """Change a word of shim's DOS stub, which nothing runs but the signature covers."""
+    esp = f"{stick}@@{_esp_offset(stick)}"
+    shim = stick.with_name("shim.efi")
+    for source, target in (("::/EFI/BOOT/BOOTX64.EFI", shim), (shim, "::/EFI/BOOT/BOOTX64.EFI")):
+        subprocess.run(["mcopy", "-o", "-i", esp, source, target], check=True)
+        if target == shim:
+            data = shim.read_bytes()
+            assert data[0x4E:0x52] == b"This"
+            shim.write_bytes(data[:0x4E] + b"That" + data[0x52:])
+
+
+def _esp_offset(stick: Path) -> int:
+    table = json.loads(
+        subprocess.run(["sfdisk", "--json", stick], check=True, capture_output=True).stdout
+    )["partitiontable"]
+    (esp,) = [p for p in table["partitions"] if p["type"].startswith("C12A7328")]
+    return int(esp["start"]) * int(table["sectorsize"])
+
+
+def test_silently_absent_persistence_is_caught(sticks: Sticks, tmp_path: Path) -> None:
+    """A boot line that names an overlay which is not there boots all the same, into memory."""
+    stick = tmp_path / "stick.img"
+    shutil.copyfile(sticks(FLAT), stick)
+    menu = "::/liveos/LiveOS/menu.cfg"
+    esp = f"{stick}@@{_esp_offset(stick)}"
+    text = subprocess.run(["mcopy", "-i", esp, menu, "-"], check=True, capture_output=True).stdout
+    assert b"/LiveOS/overlay-" in text
+    subprocess.run(
+        ["mcopy", "-o", "-i", esp, "-", menu],
+        input=text.replace(b"/LiveOS/overlay-", b"/LiveOS/elsewhere-"),
+        check=True,
+    )
+    said = json.loads(liveos("--json", "prove", "-o", tmp_path / "logs", stick, status=3))
+    assert said["proved"] is False
+    assert said["marker_survived"] is None
+    assert any(
+        "changes go to memory" in problem and "nothing of that name" in problem
+        for problem in said["problems"]
+    )

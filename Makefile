@@ -49,8 +49,8 @@ bench: setup-images ## measure, next to yardsticks
 completions: setup-run ## write completions/ anew from the program
 	$(BIN)/python setup/completions.py
 
-picture: ## write the README's picture anew from a run of the demonstration
-	@$(MAKE) --no-print-directory demo PICTURE=1
+picture: setup-images ## write the README's picture anew from a run of the demonstration
+	$(BIN)/python setup/picture.py $(if $(ISO),--iso "$(ISO)")
 
 clean: ## remove what the targets made here (cached test images stay)
 	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

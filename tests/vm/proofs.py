@@ -5,6 +5,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from liveos.operations.proof import BootReport, Proof
 from liveos.operations.prove import ProveRequest, prove
 from tests.images.cache import cached
 from tests.images.recipes import Recipe
+
+QUIT_QEMU = b"\x01x"
+"""What a person types on a terminal that QEMU shares with a guest."""
 
 
 def iso_of(recipe: Recipe) -> Path:
@@ -40,6 +44,25 @@ def liveos(*arguments: str | Path, status: int = 0) -> str:
     return done.stdout
 
 
+def boot_on_terminal(medium: Path, *options: str, seconds: int = 600) -> str:
+    """What ``liveos boot`` shows on its terminal until the guest has reported; then it is ended."""
+    command = [sys.executable, "-m", "liveos", "boot", "--console", "serial", *options, str(medium)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        alarm = threading.Timer(seconds, process.terminate)
+        alarm.start()
+        said = b""
+        while b"LIVEOS-REPORT end" not in said and (line := process.stdout.readline()):
+            said += line
+        alarm.cancel()
+        process.stdin.write(QUIT_QEMU)
+        process.stdin.close()
+        process.stdout.read()
+        assert process.wait(60) == 0
+    return said.decode("utf-8", "replace")
+
+
 def prove_medium(
     medium: Path,
     output: Path,
@@ -58,9 +81,14 @@ def prove_medium(
 def report_of(boot: BootReport) -> dict[str, str]:
     """What the unit inside the test images says of the boot (tests.images)."""
     assert boot.serial_log is not None
-    log = boot.serial_log.read_text("utf-8", "replace").replace("\r", "")
-    match = re.search(r"LIVEOS-REPORT begin\n(.*?)LIVEOS-REPORT end", log, re.DOTALL)
-    assert match, log[-3000:]
+    return read_report(boot.serial_log.read_text("utf-8", "replace"))
+
+
+def read_report(console: str) -> dict[str, str]:
+    """The report in what a console has said."""
+    said = console.replace("\r", "")
+    match = re.search(r"LIVEOS-REPORT begin\n(.*?)LIVEOS-REPORT end", said, re.DOTALL)
+    assert match, said[-3000:]
     pairs = (line.partition("=") for line in match[1].splitlines() if "=" in line)
     return {name.rpartition(" ")[2]: value for name, _, value in pairs}
 

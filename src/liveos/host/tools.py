@@ -73,8 +73,8 @@ E2FSCK = Tool(
     ("-V",), minimum="1.45",
 )  # fmt: skip
 MTOOLS = Tool(
-    ("mtools",), "mtools", "mtools", ("install",), "reads and writes FAT filesystems in files",
-    minimum="4.0.18",
+    ("mtools",), "mtools", "mtools", ("install", "boot", "prove"),
+    "reads and writes FAT filesystems in files", minimum="4.0.18",
 )  # fmt: skip
 BLKID = Tool(
     ("blkid",), "util-linux", "util-linux", ("install",), "names what an existing target holds",
@@ -86,7 +86,8 @@ GRUB_MKIMAGE = Tool(
 )  # fmt: skip
 QEMU = Tool(
     ("qemu-system-x86_64", "qemu-kvm"), "qemu-system-x86-core", "qemu-system-x86",
-    ("boot", "prove"), "runs virtual machines", minimum="6.2",
+    ("boot", "prove"), "runs virtual machines",
+    minimum="7.1",  # screenshots as PNG
 )  # fmt: skip
 QEMU_IMG = Tool(
     ("qemu-img",), "qemu-img", "qemu-utils", ("boot", "prove"), "makes throw-away disk layers",

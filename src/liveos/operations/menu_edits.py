@@ -7,6 +7,7 @@ Boot stays what it was.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,8 +53,9 @@ def edit_menus(medium: Path, workspace: Path, words: tuple[str, ...]) -> MenuEdi
     with FileSource(medium) as source:
         edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()
         for offset, size in _fat_windows(source):
-            window = Window(source, offset, size)
-            edits += _edit_fat(window, workspace / f"fat-{offset}", edit)
+            with suppress(FormatError):  # a damaged filesystem is for the firmware to judge
+                window = Window(source, offset, size)
+                edits += _edit_fat(window, workspace / f"fat-{offset}", edit)
     return edits
 
 
@@ -133,9 +135,11 @@ def _edit_fat(original: Window, copy: Path, edit: _Edit) -> MenuEdits:
     A copy of the whole filesystem is what lets the filesystem's own tools do the work. It is
     sparse, and an ESP is small. A filesystem without room for the words is left as it is.
     """
+    menus = list(_menus(Fat(original), edit))
+    if not menus:
+        return MenuEdits()
     _copy_sparse(original, copy)
     volume = FatVolume(copy, 0, original.size)
-    menus = list(_menus(Fat(original), edit))
     new_texts = {node.path: edit(text).encode("utf-8", "surrogateescape") for node, text in menus}
     try:
         for path, new in new_texts.items():

@@ -168,7 +168,10 @@ class Iso9660(FileTree):
             sections = []
 
     def _records(self, directory: _Entry) -> Iterator[tuple[int, _DirectoryRecord, bytes]]:
-        (extent,) = self._extents(directory) or (Extent(0, 0),)
+        extents = self._extents(directory)
+        if len(extents) > 1:
+            raise FormatError("a directory in several pieces")
+        extent = extents[0] if extents else Extent(0, 0)
         assert extent.offset is not None
         # No record crosses a sector's end; what follows the last record of a sector is zero.
         for start in range(0, extent.length, SECTOR_SIZE):

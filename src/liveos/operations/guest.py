@@ -33,8 +33,8 @@ class Patience:
 
     boot: float = 900.0
     silence: float = 240.0
-    answer: float = 60.0
-    power_off: float = 180.0
+    answer: float = 120.0
+    power_off: float = 240.0
 
 
 class BootFailedError(LiveosError):
@@ -121,7 +121,7 @@ class Guest:
         command = (
             "command -v systemctl >/dev/null || exit 0; systemctl is-active --quiet default.target"
         )
-        while self.ask(f"({command})").status != 0:
+        while not self._says_yes(command):
             if time.monotonic() - self.started_at > self._patience.boot:
                 jobs = self.ask("systemctl list-jobs --no-legend | head -n 5").text.strip()
                 raise BootFailedError(f"the boot did not finish; it still waits for:\n{jobs}")
@@ -136,6 +136,13 @@ class Guest:
         if answer is None:
             raise NoAnswerError(f"the guest did not answer: {command}")
         return answer
+
+    def _says_yes(self, command: str) -> bool:
+        """Whether a command succeeds; no answer is a no, since a starting system is busy."""
+        answer = self._try(f"({command})", self._shell, self._patience.answer)
+        if answer is None and not self.running:
+            raise BootFailedError("the machine restarted or powered off while it booted")
+        return answer is not None and answer.status == 0
 
     def power_off(self) -> None:
         """Shut the guest down cleanly.

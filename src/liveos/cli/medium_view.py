@@ -33,6 +33,23 @@ _KINDS = {
 }
 
 
+# The types that sticks have, of GPT (by GUID) and of MBR (by hexadecimal digits).
+_TYPES = {
+    "21686148-6449-6e6f-744e-656564454649": "BIOS boot",
+    "c12a7328-f81f-11d2-ba4b-00a0c93ec93b": "EFI system",
+    "0fc63daf-8483-4772-8e79-3d69d8477de4": "Linux",
+    "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7": "basic data",
+    "ef": "EFI system",
+    "83": "Linux",
+    "0": "empty",
+    "7": "exFAT or NTFS",
+    "b": "FAT32",
+    "c": "FAT32",
+    "17": "hidden (isohybrid)",
+    "cd": "ISO 9660",
+}
+
+
 def medium_view(medium: Medium, *, verbose: bool = False) -> Iterator[RenderableType]:
     """The parts of the view in order; ``verbose`` adds kernel lines and initramfs modules."""
     yield _title(medium)
@@ -60,7 +77,7 @@ def _partitions(medium: Medium) -> Iterator[RenderableType]:
         lines.add_row(
             f"  {each.number}",
             words(each.name),
-            words(each.type),
+            _TYPES.get(each.type.lower(), words(each.type)),
             words(each.filesystem),
             words(each.label),
             size(each.size),
@@ -71,6 +88,8 @@ def _partitions(medium: Medium) -> Iterator[RenderableType]:
 def _image(medium: Medium, image: Image, *, verbose: bool) -> Iterator[RenderableType]:
     yield heading(f"Image {words(image.name)}", f"({image.family})")
     yield _layers(medium, image)
+    for use, path, *_ in _stores(image):
+        yield Text(f"  {use}: {words(path)}")
     yield from _remark_on_df(image.root)
     yield from _kernels(image, verbose=verbose)
     yield from _entries(image, verbose=verbose)
@@ -87,21 +106,21 @@ def _layers(medium: Medium, image: Image) -> Table:
     lines.add_row(f"  {branch} {outer[0]}", *outer[1:])
     for layer, *facts in nested:
         lines.add_row(f"  {bar}  └─ {layer}", *facts)
-    for number, (path, use, room) in enumerate(beside, 1):
+    for number, (use, _, kind, room) in enumerate(beside, 1):
         branch = "└─" if number == len(beside) else "├─"
-        lines.add_row(f"  {branch} {words(path)}", use, "-", "-", size(room))
+        lines.add_row(f"  {branch} {use}", kind, "-", "-", size(room))
     return lines
 
 
-def _stores(image: Image) -> Iterator[tuple[str, str, int | None]]:
-    """What lies beside the root on an installed medium: path, use, size."""
+def _stores(image: Image) -> Iterator[tuple[str, str, str, int | None]]:
+    """What lies beside the root on an installed medium: use, path, kind, size."""
     if image.overlay is not None:
         overlay = image.overlay
-        parts = (f"overlay, {overlay.kind}", words(overlay.state or ""))
-        yield overlay.path, ", ".join(filter(None, parts)), overlay.size
+        kind = ", ".join(filter(None, (overlay.kind, words(overlay.state or ""))))
+        yield "overlay", overlay.path, kind, overlay.size
     for use, store in (("home", image.home), ("swap", image.swap)):
         if store is not None:
-            yield store.path, f"{use}, encrypted" if store.encrypted else use, store.size
+            yield use, store.path, "encrypted" if store.encrypted else "-", store.size
 
 
 _SIZES = ("apparent", "used", "stored")
@@ -141,10 +160,11 @@ def _kernels(image: Image, *, verbose: bool) -> Iterator[RenderableType]:
     if not image.kernels and not image.initramfs:
         return
     yield heading("  Kernels")
-    lines = table("  file", "size", "Linux", "made by", right=["size"])
+    lines = table("  file", "size", "Linux", "origin", right=["size"])
     for kernel in image.kernels:
         path = words(kernel.file.path)
-        lines.add_row(f"  {path}", size(kernel.file.size), words(kernel.version), "")
+        signed = f"signed by {_names(kernel.signers)}" if kernel.signers else ""
+        lines.add_row(f"  {path}", size(kernel.file.size), words(kernel.version), signed)
     for initramfs in image.initramfs:
         path = words(initramfs.file.path)
         made = _made_by(initramfs, verbose=verbose)
@@ -197,9 +217,13 @@ def _boot(boot: Boot) -> Iterator[RenderableType]:
     lines = table("  loader", "firmware", "role", "signed by")
     for loader in boot.loaders:
         firmware = f"{loader.firmware} {words(loader.arch)}" if loader.arch else loader.firmware
-        signers = ", ".join(words(signer) for signer in loader.signers)
+        signers = _names(loader.signers)
         lines.add_row(f"  {words(loader.path)}", firmware, words(loader.role), signers)
     yield lines
+
+
+def _names(signers: tuple[str, ...]) -> str:
+    return ", ".join(words(signer) for signer in signers)
 
 
 def _firmware(boot: Boot) -> str:

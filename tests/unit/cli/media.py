@@ -28,6 +28,7 @@ from liveos.report import Finding, Severity
 
 GIB = 1 << 30
 MIB = 1 << 20
+ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 ISO = Path("/srv/Fedora-Workstation-Live-x86_64-28-1.1.iso")
 
 
@@ -71,7 +72,9 @@ IMAGE = Image(
     name="LiveOS",
     family=Family.DMSQUASH,
     root=NESTED_ROOT,
-    kernels=(Kernel(file("/isolinux/vmlinuz", 8 * MIB), "4.16.3-301.fc28.x86_64"),),
+    kernels=(
+        Kernel(file("/isolinux/vmlinuz", 8 * MIB), "4.16.3-301.fc28.x86_64", signers=("Fedora",)),
+    ),
     initramfs=(
         Initramfs(
             file("/isolinux/initrd.img", 40 * MIB),
@@ -148,8 +151,8 @@ STICK = Medium(
         ),
     ),
     partitions=(
-        Partition(1, "BIOS boot", "BIOS boot", MIB, MIB),
-        Partition(2, "ESP", "EFI system", 4 * MIB, 512 * MIB, "vfat", "ESP"),
-        Partition(3, "LIVE", "Linux filesystem", 516 * MIB, 7 * GIB, "ext4", "LIVE"),
+        Partition(1, "BIOS boot", "21686148-6449-6e6f-744e-656564454649", MIB, MIB),
+        Partition(2, "ESP", ESP_TYPE, 4 * MIB, 512 * MIB, "vfat", "ESP"),
+        Partition(3, "LIVE", "83", 516 * MIB, 7 * GIB, "ext4", "LIVE"),
     ),
 )

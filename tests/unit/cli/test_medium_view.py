@@ -71,6 +71,12 @@ def test_firmware_loaders_and_signers() -> None:
     assert shim in lines
 
 
+def test_kernels_and_what_starts_with_them() -> None:
+    lines = squeezed(NESTED_ISO)
+    assert "/isolinux/vmlinuz 8 MiB 4.16.3-301.fc28.x86_64 signed by Fedora" in lines
+    assert "/isolinux/initrd.img 40 MiB 4.16.3-301.fc28.x86_64 dracut 047" in lines
+
+
 def test_warnings_come_last() -> None:
     last = text(NESTED_ISO)[-1]
     assert last == "warning: the menu names a file that is not there"
@@ -86,8 +92,9 @@ def test_more_is_said_on_request() -> None:
 def test_a_stick_shows_partitions_and_what_lies_beside_the_root() -> None:
     lines = squeezed(STICK)
     assert "2 ESP EFI system vfat ESP 512 MiB" in lines
-    assert "├─ /LiveOS/overlay-LIVE-0b1c2d3e overlay, snapshot, blank - - 2 GiB" in lines
-    assert "└─ /LiveOS/home.img home, encrypted - - 1 GiB" in lines
+    assert "├─ overlay snapshot, blank - - 2 GiB" in lines
+    assert "└─ home encrypted - - 1 GiB" in lines
+    assert "overlay: /LiveOS/overlay-LIVE-0b1c2d3e" in lines
 
 
 def test_nothing_is_wider_than_the_terminal() -> None:

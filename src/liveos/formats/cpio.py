@@ -24,9 +24,7 @@ class Member:
     """A file in an archive; the name has no leading ``./`` or ``/``."""
 
     name: str
-    inode: int
     mode: int
-    links: int
     size: int
 
 
@@ -73,7 +71,7 @@ class CpioReader:
         header = self._stream.read(_HEADER_SIZE)
         if header[:6] not in MAGICS:
             raise FormatError("no cpio header where the next one should be")
-        inode, mode, _uid, _gid, links, _mtime, size, *_, name_size, _sum = _numbers(header[6:])
+        _inode, mode, _uid, _gid, _links, _mtime, size, *_, name_size, _sum = _numbers(header[6:])
         if not 0 < name_size <= _LONGEST_NAME:
             raise FormatError(f"a cpio name of {name_size} bytes")
         name = self._stream.read(name_size)
@@ -82,7 +80,7 @@ class CpioReader:
         self._stream.skip(-(_HEADER_SIZE + name_size) % 4)
         self._left, self._padding = size, -size % 4
         text = name[:-1].decode("utf-8", "surrogateescape")
-        return Member(text.removeprefix("./").lstrip("/"), inode, mode, links, size)
+        return Member(text.removeprefix("./").lstrip("/"), mode, size)
 
     def _finish_member(self) -> None:
         self._stream.skip(self._left + self._padding)

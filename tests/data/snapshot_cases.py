@@ -133,6 +133,8 @@ def _hand_made() -> Iterator[Case]:
     yield case("wild-new", raw_store(100, header(1), {0: [(4, 2), (5, 100000), (6, 3)]}))
     yield case("new-beyond-56-bits", raw_store(100, header(1), {0: [(4, 2), (50, (1 << 56) + 3)]}))
     yield case("new-wraps", raw_store(100, header(1), {0: [(4, 9), (50, (1 << 64) - 1), (6, 4)]}))
+    sectors_wrap = header(2).ljust(1024, b"\0") + struct.pack("<QQ", 5, (1 << 63) + 1)
+    yield case("sectors-wrap", sectors_wrap.ljust(100 * SECTOR, b"\0"))
     yield case("new-on-area", raw_store(100, header(1), {0: [(4, 2), (5, 1), (6, 34)]}))
     yield case("next-free-on-area", raw_store(100, header(1), {0: [*_canonical(5), (9, 33)]}))
     yield case("old-beyond-origin", raw_store(100, header(1), {0: [(1 << 40, 2), (6, 3)]}))

@@ -5,6 +5,7 @@ Each finding has the code of that section, says what the kernel does, and names 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -102,9 +103,10 @@ def infer_header(source: ByteSource) -> Header | None:
     """
     for sectors in _LIKELY_CHUNK_SECTORS:
         header = Header.new(Geometry(sectors))
-        store = read_store(source, header=header)
-        if store.count and store.terminated and not _has_fatal_records(store):
-            return header
+        with suppress(FormatError):
+            store = read_store(source, header=header)
+            if store.count and store.terminated and not _has_fatal_records(store):
+                return header
     return None
 
 

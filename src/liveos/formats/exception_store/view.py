@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.binary import ByteSource, FormatError, TruncatedError
 from liveos.formats.exception_store.errors import AmbiguousStoreError
 from liveos.formats.exception_store.geometry import SECTOR
 from liveos.formats.exception_store.kernel import Duplicates
@@ -80,7 +80,7 @@ class MergedView:
         Neighbouring exceptions whose data are neighbours too make one piece.
         """
         if offset < 0 or length < 0 or offset + length > self._size:
-            raise FormatError(
+            raise TruncatedError(
                 f"bytes {offset}..{offset + length} lie outside a view of {self._size} bytes"
             )
         position, end = offset, offset + length

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveos.formats.binary import MemorySource
-from liveos.formats.exception_store import Geometry, StoreWriter, read_store, write_area
+from liveos.formats.exception_store import Geometry, StoreWriter, create, read_store, write_area
 from liveos.medium.store_check import StoreState, check_store
 from tests.unit.formats.exception_store.kernel_model import FLUSH, KernelModel
 from tests.unit.formats.exception_store.test_properties import MemorySink
@@ -136,6 +136,18 @@ def test_a_new_store_cut_off_is_no_store(
         assert device == sink.data
     else:
         assert device[:16] == bytes(16)
+
+
+@given(st.integers(0, 255), st.data())
+def test_creating_an_empty_store_cut_off(garbage: int, data: st.DataObject) -> None:
+    """Never a header in front of an area that was not cleared (section 1.1)."""
+    sink = LoggingSink(40 * CHUNK, garbage)
+    start = bytes(sink.data)
+    create(sink, Geometry(SECTORS))
+    run = Run(KernelModel(bytearray(sink.data), b"", SECTORS, log=sink.log), start, [])
+    device = crashed(run, data.draw(st.integers(0, len(sink.log))), data)
+    if bytes(device[:4]) == b"SnAp":
+        assert read_store(MemorySource(bytes(device))).count == 0
 
 
 class LoggingSink(MemorySink):

@@ -57,6 +57,7 @@ def test_boundary_sizes_of_the_reference() -> None:
                           3340, 3597, 3854]  # fmt: skip
     assert geometry.off_boundary(256 * 256) == 256 * 256 + 1
     assert geometry.off_boundary(255 * 256) == 255 * 256
+    assert not geometry.is_boundary(1)
 
 
 def filled(chunks: int, sectors: int) -> tuple[KernelModel, int]:

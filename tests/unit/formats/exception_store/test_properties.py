@@ -274,12 +274,43 @@ def test_an_area_larger_than_a_block_is_read_in_pieces() -> None:
     column = np.arange(count, dtype=np.uint64) + np.uint64(5)
     records = np.column_stack((column, column)).tobytes()
     sink.write_at(geometry.chunk_size, records)
+    sink.write_at(geometry.chunk_size + 16 * 110_000, struct.pack("<QQ", 9, 9))
     sink.write_at(2 * geometry.chunk_size - 16, struct.pack("<QQ", 9, 9))
     sink.write_at(2 * geometry.chunk_size - 48, struct.pack("<QQ", 9, 0))
     store = read_store(sink.source())
     assert store.count == count
-    assert (store.tail.records, store.tail.strays) == (1, 1)
-    assert store.tail.first == geometry.slots_per_area - 3
+    assert (store.tail.records, store.tail.strays) == (2, 1)
+    assert store.tail.first == 110_000
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(2, 30)), max_size=32),
+    st.sampled_from(Duplicates),
+    st.integers(1, 4),
+)
+def test_duplicates_by_the_rule_in_windows_of_any_size(
+    records: list[tuple[int, int]], rule: Duplicates, window: int
+) -> None:
+    data = [bytes([number]) * 512 for number in range(40)]
+    sink = MemorySink(40 * 512)
+    sink.write_at(0, b"".join(data))
+    old = np.array([old for old, _ in records], np.uint64)
+    new = np.array([new for _, new in records], np.uint64)
+    write_exceptions(sink, Geometry(1), old, new)
+    set_valid(sink, Geometry(1))
+    order = records if rule is Duplicates.LAST else records[::-1]
+    chosen = dict(order)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("liveos.formats.exception_store.view._WINDOW", window)
+        origin = MemorySource(bytes(13 * 512))
+        store = read_store(sink.source())
+        view = MergedView(origin, store, sink.source(), duplicates=rule)
+        whole = view.read_at(0, view.size)
+    assert view.changed_chunks == len(chosen)
+    for chunk in range(13):
+        expected = data[chosen[chunk]] if chunk in chosen else bytes(512)
+        assert whole[chunk * 512 : (chunk + 1) * 512] == expected
 
 
 def test_reading_behind_the_data_is_a_truncation() -> None:

@@ -81,7 +81,7 @@ def _seconds(what: str, path: Path) -> float:
 def _read_metadata(path: Path) -> None:
     """The yardstick: each metadata chunk into one array, again and again, and nothing else."""
     areas = EXCEPTIONS // GEOMETRY.slots_per_area + 1
-    chunk = np.empty(GEOMETRY.chunk_size, np.uint8)
+    chunk = bytearray(GEOMETRY.chunk_size)
     with path.open("rb", buffering=0) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         for area in range(areas):

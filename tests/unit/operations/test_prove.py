@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How boots become a proof; the boots themselves are played (tests/vm has real ones)."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from liveos.host.qemu import Accelerator, Machine
+from liveos.medium.model import PersistenceKind
+from liveos.operations import prove as module
+from liveos.operations.guest import BootFiles, Patience
+from liveos.operations.judgement import Memory, find_memory
+from liveos.operations.menu_edits import MenuEdits
+from liveos.operations.observation import Observation, parse_mounts
+from liveos.operations.proof import BootReport, Proof, proof_document
+from liveos.operations.prove import ProveRequest, memory_problems, prove
+from liveos.operations.serial_shell import Answer
+from liveos.operations.watched_boot import Task
+
+STICK = "33 24 8:3 / /run/initramfs/overlayfs rw shared:1 - ext4 /dev/sda3 rw\n"
+RUN = "24 1 0:22 / /run rw shared:2 - tmpfs tmpfs rw\n"
+ROOT = "1 1 0:30 / / rw shared:3 - overlay LiveOS_rootfs rw,upperdir=/run/overlayfs\n"
+HOME = "40 1 7:5 / /home rw shared:4 - ext4 /dev/loop5 rw\n"
+KEPT = Observation(
+    cmdline="rd.live.overlay=UUID=1:/LiveOS/overlay-A-1",
+    kernel="6.12.1",
+    mounts=parse_mounts(RUN + ROOT + STICK),
+    loops={},
+    mapped=(),
+    upper="/run/initramfs/overlayfs/LiveOS/overlay-A-1",
+    asked_overlay="nothing",
+)
+LOST = replace(KEPT, mounts=parse_mounts(RUN + ROOT))
+
+
+class PlayedGuest:
+    """A guest whose files are a dictionary; those in ``forgets`` are gone at the next boot."""
+
+    def __init__(self, forgets: str | None = None) -> None:
+        self.files: dict[str, str] = {}
+        self._forgets = forgets
+
+    def ask(self, command: str) -> Answer:
+        words = command.split()
+        if words[0] == "cat":
+            return Answer(self.files.get(words[1], "cat: no such file") + "\n", 0)
+        assert words[:2] == ["mkdir", "-p"]
+        self.files[words[7]] = words[5]
+        return Answer("", 0)
+
+    def reboot(self) -> None:
+        if self._forgets is not None:
+            gone = [path for path in self.files if path.startswith(self._forgets)]
+            for path in gone:
+                del self.files[path]
+
+
+Play = Callable[..., Proof]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
+    """A proof of boots in which the guest says ``seen``."""
+
+    def run(
+        seen: Observation, guest: PlayedGuest | None = None, request: ProveRequest | None = None
+    ) -> Proof:
+        guest = guest or PlayedGuest()
+
+        def boot(
+            machine: Machine, files: BootFiles, patience: Patience, task: Task
+        ) -> tuple[BootReport, list[str]]:
+            report = BootReport(12.5, seen.kernel, seen.cmdline, overlay=find_memory(seen))
+            found = task(guest, seen)  # type: ignore[arg-type]
+            guest.reboot()
+            return report, found
+
+        monkeypatch.setattr(module, "watch_boot", boot)
+        monkeypatch.setattr(module, "make_layer", lambda *_: None)
+        monkeypatch.setattr(module, "edit_menus", lambda *_: MenuEdits(("/grub.cfg",)))
+        medium = tmp_path / "stick.img"
+        medium.write_bytes(bytes(1 << 16))
+        wanted = request or ProveRequest()
+        own = replace(wanted, output=tmp_path / "out", accelerator=Accelerator.TCG)
+        return prove(medium, own)
+
+    return run
+
+
+def test_two_boots_and_a_mark_prove_a_stick(play: Play) -> None:
+    proof = play(KEPT)
+    assert (len(proof.boots), proof.marker_survived, proof.problems) == (2, True, ())
+    assert proof.proved
+    assert proof.not_shown == ()
+
+
+def test_a_lost_mark_is_a_problem(play: Play) -> None:
+    proof = play(KEPT, PlayedGuest(forgets="/var/lib"))
+    assert proof.marker_survived is False
+    assert proof.problems == ("boot 2: what the first boot wrote into /var/lib is gone",)
+
+
+def test_a_home_of_its_own_gets_a_mark_of_its_own(play: Play) -> None:
+    with_home = replace(KEPT, mounts=KEPT.mounts + parse_mounts(HOME))
+    proof = play(with_home, PlayedGuest(forgets="/home"))
+    assert proof.problems == ("boot 2: what the first boot wrote into /home is gone",)
+
+
+def test_changes_that_go_to_memory_end_the_proof_with_the_reason(play: Play) -> None:
+    proof = play(LOST)
+    assert (len(proof.boots), proof.marker_survived) == (1, None)
+    (problem,) = proof.problems
+    assert problem.startswith("boot 1: booted, but its changes go to memory: ")
+    assert problem.endswith("/LiveOS/overlay-A-1, and there is nothing of that name on the stick")
+
+
+def test_persistence_that_nobody_asked_for_is_not_missed(play: Play) -> None:
+    proof = play(LOST, request=ProveRequest(persistence=False))
+    assert (len(proof.boots), proof.marker_survived, proof.problems) == (1, None, ())
+    assert proof.not_shown == ("whether changes survive was not asked for, and not looked at",)
+
+
+def test_the_document_has_the_shape_that_scripts_rely_on(play: Play) -> None:
+    document = proof_document(play(KEPT))
+    assert document == json.loads(json.dumps(document))
+    assert {"proved", "firmware", "boots", "marker_survived", "problems"} <= document.keys()
+    assert document["firmware"] == "bios"
+    wanted = {
+        *("seconds", "kernel", "cmdline", "root", "overlay", "home"),
+        *("serial_log", "screenshot"),
+    }
+    assert wanted <= document["boots"][0].keys()
+    assert document["boots"][0]["overlay"] == {
+        "kind": "directory",
+        "store": "/run/initramfs/overlayfs/LiveOS/overlay-A-1",
+        "persistent": True,
+        "status_line": None,
+    }
+
+
+def test_a_full_snapshot_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Memory(PersistenceKind.SNAPSHOT, "/o", persistent=True, status_line="Invalid")
+    monkeypatch.setattr(module, "find_memory", lambda _: full)
+    assert memory_problems(KEPT) == ["booted, but its overlay takes no more changes: it is Invalid"]

@@ -6,6 +6,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,20 @@ def digest(path: Path) -> str:
     """The file's SHA-256, to show that nothing has been written to it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def programs_that_name(path: Path) -> list[str]:
+    """The command lines of running programs (but for Python's) in which a path occurs."""
+    lines = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(place.read_text("utf-8", "replace").replace("\0", " "))
+    return [line for line in lines if str(path) in line and "python" not in line.split()[0]]

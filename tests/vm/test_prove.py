@@ -5,19 +5,30 @@
 """
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from liveos.errors import ExitStatus
 from liveos.host.firmware import FirmwareKind
 from liveos.host.qemu import Attachment
 from liveos.medium.model import PersistenceKind
 from liveos.operations.proof import Proof
 from tests.images.recipes import EROFS, FLAT, NESTED, Recipe
-from tests.vm.proofs import digest, install, liveos, prove_medium, report_of
+from tests.vm.proofs import (
+    digest,
+    install,
+    liveos,
+    programs_that_name,
+    prove_medium,
+    report_of,
+    wait_until,
+)
 
 pytestmark = pytest.mark.vm
 
@@ -138,3 +149,16 @@ def test_silently_absent_persistence_is_caught(sticks: Sticks, tmp_path: Path) -
         "changes go to memory" in problem and "nothing of that name" in problem
         for problem in said["problems"]
     )
+
+
+def test_an_interrupted_proof_leaves_nothing_behind(sticks: Sticks, tmp_path: Path) -> None:
+    scratch, logs = tmp_path / "scratch", tmp_path / "logs"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "liveos", "prove", "-o", logs, sticks(NESTED)]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)}) as process:
+        wait_until((logs / "boot-1-serial.log").exists)
+        assert programs_that_name(scratch) != []
+        process.terminate()
+        assert process.wait(30) == ExitStatus.INTERRUPTED
+    assert programs_that_name(scratch) == []
+    assert list(scratch.iterdir()) == []

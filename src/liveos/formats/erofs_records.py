@@ -260,7 +260,7 @@ _SPELLINGS = {
 
 def _names(kind: type[IntFlag], bits: int) -> list[str]:
     known = {flag.value: flag.name or "" for flag in kind}
-    names = []
+    names: list[str] = []
     for bit in (1 << position for position in range(32)):
         if bits & bit:
             name = known.get(bit, f"unknown {bit:#x}")

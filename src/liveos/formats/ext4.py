@@ -2,6 +2,10 @@
 """Reads ext2, ext3 and ext4 without mounting them, and says where each file's bytes lie.
 
 The journal is not replayed: `Superblock.needs_recovery` tells when that matters.
+
+Why not the ``ext4`` package: its 1.4 lists directories that are mapped by indirect blocks, as in
+the ``ext3fs.img`` of old, as empty; it answers damaged ones with OSError and AssertionError; and
+it wants a file, where the filesystem here may lie inside a compressed one.
 """
 
 from collections.abc import Iterator
@@ -11,13 +15,15 @@ from liveos.formats.codecs import BlockCache
 from liveos.formats.ext4_blocks import Run, extent_tree_runs, indirect_runs
 from liveos.formats.ext4_records import (
     ROOT_INODE,
-    SUPERBLOCK_OFFSET,
     GroupDescriptor,
-    Incompat,
     Inode,
     InodeFlag,
-    Superblock,
     WideGroupDescriptor,
+)
+from liveos.formats.ext4_superblock import (
+    SUPERBLOCK_OFFSET,
+    Incompat,
+    Superblock,
     feature_names,
 )
 from liveos.formats.tree import FileKind, FileTree, Node, entry_name, kind_of

@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.ext4_records import Superblock as ExtSuperblock
+from liveos.formats.ext4_superblock import Superblock as ExtSuperblock
 
 
 class Kind(StrEnum):
@@ -19,6 +20,7 @@ class Kind(StrEnum):
 
     ISO9660 = "iso9660"
     SQUASHFS = "squashfs"
+    SQUASHFS3 = "squashfs3"  # of before 2009, or big-endian
     EROFS = "erofs"
     EXT2 = "ext2"
     EXT3 = "ext3"
@@ -90,9 +92,13 @@ def _luks(source: ByteSource) -> Identity | None:
 
 
 def _squashfs(source: ByteSource) -> Identity | None:
-    if _peek(source, 0, 4) != b"hsqs" or _peek(source, 28, 2) != b"\4\0":
+    superblock = _peek(source, 0, 32)
+    if superblock[:4] not in {b"hsqs", b"sqsh"}:
         return None
-    return Identity(Kind.SQUASHFS)
+    byte_order: Literal["little", "big"] = "little" if superblock[:1] == b"h" else "big"
+    major = int.from_bytes(superblock[28:30], byte_order)
+    is_current = byte_order == "little" and major >= 4
+    return Identity(Kind.SQUASHFS if is_current else Kind.SQUASHFS3)
 
 
 def _snapshot_store(source: ByteSource) -> Identity | None:

@@ -9,7 +9,7 @@ import pytest
 
 from liveos.formats.binary import ExtentSource, FileSource, FormatError, Window
 from liveos.formats.ext4 import Ext4
-from liveos.formats.ext4_records import Superblock
+from liveos.formats.ext4_superblock import Superblock
 from tests.tools.formats.trees import (
     Listing,
     assert_random_reads_agree,

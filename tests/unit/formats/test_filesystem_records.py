@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveos.formats import erofs_records, ext4_records, squashfs_records
+from liveos.formats import erofs_records, ext4_records, ext4_superblock, squashfs_records
 from liveos.formats.binary import Record
 from liveos.formats.crc32c import crc32c
 
@@ -26,7 +26,7 @@ SIZES: dict[type[Record], int] = {
     squashfs_records.LzoOptions: 8,
     squashfs_records.Lz4Options: 8,
     squashfs_records.ZstdOptions: 4,
-    ext4_records.Superblock: 1024,
+    ext4_superblock.Superblock: 1024,
     ext4_records.GroupDescriptor: 32,
     ext4_records.WideGroupDescriptor: 64,
     ext4_records.Inode: 128,

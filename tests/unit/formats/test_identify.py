@@ -43,6 +43,13 @@ def test_kinds_that_no_tool_here_makes() -> None:
     assert identify(ntfs) == Identity(Kind.NTFS, None, "0102030405060708")
 
 
+def test_squashfs_of_old() -> None:
+    # As blkid: 4.0 is little-endian only; everything else with the magic is squashfs3.
+    assert identify(at((0, b"hsqs"), (28, b"\4\0"))) == Identity(Kind.SQUASHFS)
+    assert identify(at((0, b"hsqs"), (28, b"\3\0"))) == Identity(Kind.SQUASHFS3)
+    assert identify(at((0, b"sqsh"), (28, b"\0\3"))) == Identity(Kind.SQUASHFS3)
+
+
 def test_an_iso_that_is_also_a_disk_is_an_iso() -> None:
     entry = (446, bytes([0x80, 0, 0, 0, 0x17, 0, 0, 0]) + struct.pack("<II", 0, 2048))
     boot = (510, b"\x55\xaa")

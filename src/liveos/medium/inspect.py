@@ -51,7 +51,7 @@ def _facts(scene: Scene, source: ByteSource | None) -> Medium:
         path=scene.path,
         kind=scene.kind,
         label=scene.label,
-        size=scene.size or sum(image.root.stored_size for image in images),
+        size=scene.size,
         images=images,
         boot=read_boot(scene, source, [k for image in images for k in image.kernels]),
         partitions=scene.partitions,
@@ -63,7 +63,7 @@ def _facts(scene: Scene, source: ByteSource | None) -> Medium:
 
 def _bare_image(scene: Scene) -> tuple[Image, ...]:
     """A filesystem that is itself a root, or that holds one as a container does."""
-    if scene.kind in {MediumKind.ISO, MediumKind.DISK, MediumKind.DIRECTORY}:
+    if scene.kind in {MediumKind.ISO, MediumKind.DISK} or scene.size is None:
         return ()
     (volume,) = scene.volumes
     root = root_of(volume, whole_file(scene.path, scene.size))

@@ -267,7 +267,7 @@ class Medium:
     path: Path
     kind: MediumKind
     label: str | None
-    size: int
+    size: int | None
     images: tuple[Image, ...] = ()
     boot: Boot = field(default_factory=lambda: Boot(bios=False, uefi=(), secure_boot=False))
     partitions: tuple[Partition, ...] = ()

@@ -36,7 +36,7 @@ class _Part:
 def scene_of_directory(path: Path) -> Scene:
     """A directory of the host: the files of a medium, copied or mounted somewhere."""
     volume = open_directory(path)
-    return Scene(path, MediumKind.DIRECTORY, None, 0, (volume,))
+    return Scene(path, MediumKind.DIRECTORY, None, None, (volume,))
 
 
 def scene_of_file(path: Path, source: ByteSource) -> Scene:

@@ -23,7 +23,7 @@ class Scene:
     path: Path
     kind: MediumKind
     label: str | None
-    size: int
+    size: int | None
     volumes: tuple[Volume, ...] = ()
     esp: Volume | None = None
     partitions: tuple[Partition, ...] = ()

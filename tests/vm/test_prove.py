@@ -154,7 +154,7 @@ def test_silently_absent_persistence_is_caught(sticks: Sticks, tmp_path: Path) -
 def test_an_interrupted_proof_leaves_nothing_behind(sticks: Sticks, tmp_path: Path) -> None:
     scratch, logs = tmp_path / "scratch", tmp_path / "logs"
     scratch.mkdir()
-    command = [sys.executable, "-m", "liveos", "prove", "-o", logs, sticks(NESTED)]
+    command = [sys.executable, "-m", "liveos", "prove", "-o", str(logs), str(sticks(NESTED))]
     with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)}) as process:
         wait_until((logs / "boot-1-serial.log").exists)
         assert programs_that_name(scratch) != []

@@ -6,6 +6,7 @@ ISO's El Torito image) and in an ISO's own tree. Menus are not signed, so the ch
 Boot stays what it was.
 """
 
+import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,17 +16,26 @@ from pathlib import Path
 from liveos.errors import ToolFailedError
 from liveos.formats.binary import ByteSource, FileSource, FormatError, Window
 from liveos.formats.eltorito import read_catalogue
+from liveos.formats.ext4 import Ext4
 from liveos.formats.fat import Fat, read_geometry
+from liveos.formats.identify import Kind as IdentifiedKind
+from liveos.formats.identify import identify
 from liveos.formats.iso9660 import Iso9660
 from liveos.formats.partitions import read_table
 from liveos.formats.tree import FileKind, FileTree, Node
 from liveos.host.run import run
-from liveos.host.volumes import FatVolume
+from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.boot_words import edit_menu, has_kernel_line
+from liveos.operations.menu import DIRECTORY
 from liveos.operations.throw_away import Patch
 
 _MENU_SUFFIXES = (".cfg", ".conf", ".lst")
 _LARGEST_MENU = 256 * 1024
+_BOOT_DIRECTORIES = frozenset(
+    {"boot", "efi", "extlinux", "images", "isolinux", "loader", "syslinux"}
+)
+_EXT = frozenset({IdentifiedKind.EXT2, IdentifiedKind.EXT3, IdentifiedKind.EXT4})
+_DEEPEST = 6  # /EFI/BOOT/x/y/z; deeper trees are somebody's loop
 _SECTOR = 2048
 _BLOCK = 4096
 _PIECE = 1 << 20
@@ -52,33 +62,33 @@ def edit_menus(medium: Path, workspace: Path, words: tuple[str, ...]) -> MenuEdi
     edit = partial(edit_menu, words=words)
     with FileSource(medium) as source:
         edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()
-        for offset, size in _fat_windows(source):
+        for window, kind in _filesystems(source):
             with suppress(FormatError):  # a damaged filesystem is for the firmware to judge
-                window = Window(source, offset, size)
-                edits += _edit_fat(window, workspace / f"fat-{offset}", edit)
+                copy = workspace / f"filesystem-{window.offset}"
+                edits += _edit_filesystem(window, kind, copy, edit)
     return edits
 
 
 def is_iso(source: ByteSource) -> bool:
     """Whether a medium begins with an ISO 9660 volume."""
-    try:
-        Iso9660(source)
-    except FormatError:
-        return False
-    return True
+    identity = identify(source)
+    return identity is not None and identity.kind is IdentifiedKind.ISO9660
 
 
-def _fat_windows(source: ByteSource) -> Iterator[tuple[int, int]]:
-    """(offset, size) of each FAT filesystem: the medium itself, partitions, El Torito images."""
+def _filesystems(source: ByteSource) -> Iterator[tuple[Window, "_Kind"]]:
+    """FAT and ext4 in partitions, in El Torito images, and on the bare medium."""
     table = read_table(source)
-    offsets = {0, *(partition.offset for partition in (table.partitions if table else ()))}
-    offsets |= {image.offset for image in read_catalogue(source)} if is_iso(source) else set()
-    for offset in sorted(offsets):
-        try:
-            window = Window(source, offset, source.size - offset)
-            yield offset, read_geometry(window).size
-        except FormatError:
-            continue
+    places = {part.offset: part.size for part in (table.partitions if table else ())}
+    images = read_catalogue(source) if is_iso(source) else ()
+    places |= {image.offset: source.size - image.offset for image in images}
+    for offset, size in ({0: source.size} | places).items():
+        with suppress(FormatError):
+            whole = Window(source, offset, size)
+            identity = identify(whole)
+            if identity is not None and identity.kind is IdentifiedKind.VFAT:
+                yield Window(source, offset, read_geometry(whole).size), _FAT
+            elif identity is not None and identity.kind in _EXT:
+                yield whole, _EXT4
 
 
 def _edit_iso(source: ByteSource, edit: _Edit) -> MenuEdits:
@@ -89,7 +99,7 @@ def _edit_iso(source: ByteSource, edit: _Edit) -> MenuEdits:
     also finds its hard links.
     """
     tree = Iso9660(source)
-    below = (node for node in tree.walk() if node.kind is FileKind.DIRECTORY)
+    below = (node for node in _boot_files(tree) if node.kind is FileKind.DIRECTORY)
     listings = [
         (extent.offset, source.read_at(extent.offset, extent.length))
         for directory in (tree.root, *below)
@@ -129,24 +139,23 @@ def _padded(size: int) -> int:
     return -(-size // _SECTOR) * _SECTOR
 
 
-def _edit_fat(original: Window, copy: Path, edit: _Edit) -> MenuEdits:
-    """The menus in a FAT filesystem: edited in a copy, of which the changed blocks are taken.
+def _edit_filesystem(original: Window, kind: "_Kind", copy: Path, edit: _Edit) -> MenuEdits:
+    """The menus in a filesystem: edited in a copy, of which the changed blocks are taken.
 
     A copy of the whole filesystem is what lets the filesystem's own tools do the work. It is
-    sparse, and an ESP is small. A filesystem without room for the words is left as it is.
+    sparse, and only made when there is a menu. Without room for the words, nothing is edited.
     """
-    menus = list(_menus(Fat(original), edit))
+    menus = list(_menus(kind.read(original), edit))
     if not menus:
         return MenuEdits()
-    _copy_sparse(original, copy)
-    volume = FatVolume(copy, 0, original.size)
     new_texts = {node.path: edit(text).encode("utf-8", "surrogateescape") for node, text in menus}
     try:
+        _copy_sparse(original, copy)
         for path, new in new_texts.items():
-            run(volume.write(path), stdin=new)
+            kind.write(copy, path, new)
         with FileSource(copy) as edited:
-            # mcopy calls a copy that filled the filesystem a success.
-            if not all(_has(Fat(edited), path, new) for path, new in new_texts.items()):
+            # mcopy and debugfs call a copy that filled the filesystem a success.
+            if not all(_has(kind.read(edited), path, new) for path, new in new_texts.items()):
                 return MenuEdits()
             patches = tuple(_differences(original, edited))
     except ToolFailedError:
@@ -154,6 +163,32 @@ def _edit_fat(original: Window, copy: Path, edit: _Edit) -> MenuEdits:
     finally:
         copy.unlink()
     return MenuEdits(tuple(node.path for node, text in menus if has_kernel_line(text)), patches)
+
+
+def _write_fat(filesystem: Path, path: str, content: bytes) -> None:
+    run(FatVolume(filesystem, 0, filesystem.stat().st_size).write(path), stdin=content)
+
+
+def _write_ext4(filesystem: Path, path: str, content: bytes) -> None:
+    """Replace a file; debugfs writes only into its current directory, and only from a file."""
+    new = filesystem.with_suffix(".menu")
+    new.write_bytes(content)
+    directory, _, name = path.rpartition("/")
+    commands = f'cd "{directory or "/"}"\nrm "{name}"\nwrite "{new}" "{name}"\n'
+    run(Ext4Volume(filesystem, 0, filesystem.stat().st_size).edit(), stdin=commands.encode())
+    new.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A filesystem that can be read here, and written by a program."""
+
+    read: Callable[[ByteSource], FileTree]
+    write: Callable[[Path, str, bytes], None]
+
+
+_FAT = _Kind(Fat, _write_fat)
+_EXT4 = _Kind(Ext4, _write_ext4)
 
 
 def _has(tree: FileTree, path: str, content: bytes) -> bool:
@@ -166,7 +201,7 @@ def _has(tree: FileTree, path: str, content: bytes) -> bool:
 def _menus(tree: FileTree, edit: _Edit) -> Iterator[tuple[Node, str]]:
     """The menus of a tree that have something to edit, each place on the disk once."""
     seen = set()
-    for node in tree.walk():
+    for node in _boot_files(tree):
         if not _may_be_menu(node):
             continue
         extents = tree.extents(node)
@@ -174,6 +209,24 @@ def _menus(tree: FileTree, edit: _Edit) -> Iterator[tuple[Node, str]]:
         if extents not in seen and edit(text) != text:
             seen.add(extents)
             yield node, text
+
+
+def _boot_files(tree: FileTree) -> Iterator[Node]:
+    """Files and directories where boot loaders look; a stick may have many others."""
+    waiting = [tree.root]
+    while waiting:
+        directory = waiting.pop()
+        for name, reference in tree.scan(directory):
+            node = tree.load(posixpath.join(directory.path, name), reference)
+            if node.kind is FileKind.DIRECTORY and _may_hold_menus(node.path):
+                waiting.append(node)
+            yield node
+
+
+def _may_hold_menus(path: str) -> bool:
+    # ``/LiveOS``, in this spelling, holds images and overlays with etc/*.conf of all sorts.
+    top, depth = path.split("/")[1], path.count("/")
+    return f"/{top}" == DIRECTORY or (top.casefold() in _BOOT_DIRECTORIES and depth <= _DEEPEST)
 
 
 def _may_be_menu(node: Node) -> bool:

@@ -120,6 +120,23 @@ def test_every_menu_of_an_iso(tmp_path: Path) -> None:
     assert read_menu(str(boot_image)) == EDITED
 
 
+def test_a_menu_on_ext4(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "syslinux").mkdir(parents=True)
+    (tree / "syslinux" / "extlinux.conf").write_text("timeout 600\nappend root=live:X quiet\n")
+    # What a persistent overlay holds is no menu, whatever it looks like.
+    (tree / "LiveOS" / "overlay" / "etc").mkdir(parents=True)
+    (tree / "LiveOS" / "overlay" / "etc" / "some.conf").write_text("timeout 600\n")
+    medium = tmp_path / "ext4.img"
+    run("mke2fs", "-q", "-t", "ext4", "-d", tree, medium, "8M")
+    seen, menus = edited_copy(medium, tmp_path)
+    assert menus == ("/syslinux/extlinux.conf",)
+    edited = run("debugfs", "-R", "cat /syslinux/extlinux.conf", seen)
+    assert edited == b"timeout 1\nappend mark root=live:X\n"
+    assert run("debugfs", "-R", "cat /LiveOS/overlay/etc/some.conf", seen) == b"timeout 600\n"
+    run("e2fsck", "-f", "-n", seen)
+
+
 def test_a_full_filesystem_keeps_its_menus(tmp_path: Path) -> None:
     medium = tmp_path / "fat.img"
     medium.write_bytes(b"")

@@ -21,7 +21,7 @@ help: ## list the targets
 demo: setup-images ## the main job: build a live image (or ISO=path), inspect, install, prove
 	@$(BIN)/python setup/demo.py $(if $(ISO),--iso "$(ISO)")
 
-test: check images ## everything: linters, unit tests, tests with tools, boots in QEMU
+test: lint unit images tools ## everything: linters, unit tests, tests with tools, boots in QEMU
 	$(PYTEST) -m vm -n $(VM_JOBS) --durations=10
 
 check: lint unit tools ## what to run before each commit: test without the boots

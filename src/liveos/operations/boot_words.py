@@ -7,11 +7,13 @@ whose words include ``root=``, so the menus need no parsing: words are put in fr
 
 import re
 
-# A root shell waits on the second serial port, where no console writes into its answers:
-# systemd-debug-generator has taken a terminal's name there since systemd 243 (Fedora 31), and
-# ignores it before. The console goes to the first port, so that a log shows how far a boot came.
-# No password, no login manager, no getty and no file of the image takes part in it, and the shell
-# runs unconfined by SELinux's policy for logins.
+# A root shell waits on the second serial port, where no console writes into its answers. The unit
+# is systemd's own debug-shell.service: no password, getty, or file of the image takes part in it.
+# systemd-debug-generator takes a terminal's name here since systemd 243 (Fedora 31, Debian 11) and
+# ignores it before; ``systemd.default_debug_tty=`` exists only since 253. The other ways that were
+# looked at do less: ``systemd.run=`` boots to another target, credentials in SMBIOS need 252 and
+# later, and ``rd.break`` stops in an initramfs whose root account may be locked.
+# The console goes to the first port, so that a log shows how far a boot came.
 PROOF_WORDS = (
     "console=tty0",
     "console=ttyS0,115200",

@@ -23,7 +23,7 @@ from liveos.formats.tree import FileKind, FileTree, Node, entry_name, kind_of
 
 _METADATA_BUDGET = 2 << 20
 _DATA_BUDGET = 24 << 20  # a cluster may become 12 MiB
-_LARGEST_DIRECTORY = 64 << 20
+_LARGEST_DIRECTORY = 16 << 20  # half a million names of usual length
 _MOST_CHUNKS = 1 << 20
 _HOLE = 0xFFFFFFFF
 _XATTR_HEADER = 12

@@ -43,7 +43,7 @@ _READABLE = (
 )
 
 _CACHE_BUDGET = 4 << 20
-_LARGEST_DIRECTORY = 64 << 20
+_LARGEST_DIRECTORY = 16 << 20  # half a million names of usual length
 _FAST_SYMLINK = 60  # a shorter target lies in the inode itself
 _ENTRY_HEADER = 8
 _WHOLE_BLOCK = {0, 0xFFFF}  # record lengths that mean 64 KiB, which 16 bits cannot say

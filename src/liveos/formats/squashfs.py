@@ -39,7 +39,7 @@ from liveos.formats.squashfs_records import (
 from liveos.formats.tree import FileKind, FileTree, Node, entry_name
 
 # Bounds on what a hostile image can make us hold; real images stay far below.
-_LARGEST_LISTING = 64 << 20  # a directory of a quarter million names of 255 bytes
+_LARGEST_LISTING = 16 << 20  # half a million names of usual length
 _MOST_BLOCKS = 1 << 22  # 16 GiB in blocks of 4 KiB, 512 GiB in those of 128 KiB
 _LONGEST_SYMLINK = 65535
 _DATA_BUDGET = 8 << 20

@@ -18,7 +18,7 @@ from liveos.formats.binary import ByteSource, Extent, ExtentSource, FormatError
 
 _MOST_LINKS = 40  # as Linux: path_resolution(7)
 _LONGEST_LINK = 4096  # PATH_MAX
-_MOST_NODES = 1 << 24  # a desktop's root has some hundred thousand
+_MOST_NODES = 1 << 22  # a desktop's root has some hundred thousand
 
 
 class FileKind(StrEnum):

@@ -25,18 +25,23 @@ def consent(output: Output, plan: Plan, *, yes: bool) -> None:
 
     :raises RefusedError: the answer is no, or nobody can be asked.
     """
-    if yes:
+    if yes and not output.verbose:
         return
+    if not yes:
+        _refuse_without_terminal(plan)
+    from liveos.cli.plan_view import plan_view
+
+    output.note(*plan_view(plan, complete=output.verbose))
+    if not yes and not _ask(default=not plan.destroys):
+        raise RefusedError("nothing was changed")
+
+
+def _refuse_without_terminal(plan: Plan) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RefusedError(
             f"nobody can be asked whether to {plan.title}: this is no terminal",
             hint="add --yes to go on without a question, or --dry-run to see the plan",
         )
-    from liveos.cli.plan_view import plan_view
-
-    output.note(*plan_view(plan, complete=output.verbose))
-    if not _ask(default=not plan.destroys):
-        raise RefusedError("nothing was changed")
 
 
 def _ask(*, default: bool) -> bool:

@@ -49,8 +49,11 @@ def test_what_will_be_lost_stands_last_and_cannot_hide_itself() -> None:
     ]
 
 
-def test_yes_is_asked_nothing() -> None:
+def test_yes_is_asked_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     consent(Output(), PLAN, yes=True)
+    assert capsys.readouterr().err == ""
+    consent(Output(verbose=True), PLAN, yes=True)
+    assert "Plan: install Fedora-28" in capsys.readouterr().err
 
 
 def test_without_a_terminal_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,12 +70,18 @@ def _find_payloads(scene: Scene, entries: list[Entry]) -> Iterator[Payload]:
         listed = volume.list_names("/")[:_MOST_DIRECTORIES]
         seen = set()
         for directory in dict.fromkeys((*named, *listed, "")):
-            for name in dict.fromkeys(names if directory else _ROOT_NAMES[:1]):
-                node = volume.find_file(f"/{directory}/{name}")
-                if node is not None and node.number not in seen:
-                    seen.add(node.number)
-                    yield Payload(volume, node.path.rpartition("/")[0].strip("/"), node)
-                    break
+            node = _root_file(volume, directory, names if directory else names[:1])
+            if node is not None and node.number not in seen:
+                seen.add(node.number)
+                yield Payload(volume, node.path.rpartition("/")[0].strip("/"), node)
+
+
+def _root_file(volume: Volume, directory: str, names: Iterable[str]) -> Node | None:
+    """The first of these files that is in a directory."""
+    there = {name.casefold() for name in volume.list_names(f"/{directory}")}
+    wanted = (name for name in names if name.casefold() in there)
+    found = (volume.find_file(f"/{directory}/{name}") for name in wanted)
+    return next((node for node in found if node is not None), None)
 
 
 def _entries_of(entries: Iterable[Entry], directory: str) -> list[Entry]:

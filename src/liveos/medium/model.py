@@ -113,6 +113,9 @@ class Initramfs:
     systemd: bool | None = None
 
 
+_MEDIA_CHECKS = frozenset({"rd.live.check", "check", "mediacheck"})
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One bootable item of a boot menu.
@@ -148,7 +151,7 @@ class Entry:
     @property
     def checks_media(self) -> bool:
         """The entry verifies the medium before it starts (images.md rule 5)."""
-        return any(word.partition("=")[0] in {"rd.live.check", "check"} for word in self.options)
+        return any(word.partition("=")[0] in _MEDIA_CHECKS for word in self.options)
 
     def option(self, name: str) -> str | None:
         """The value of the last word ``name=value``; None when there is none."""

@@ -55,6 +55,7 @@ def _image_warnings(medium: Medium, image: Image) -> Iterator[Finding]:
         code, message = _FAMILIES[image.family]
         yield Finding(code, Severity.INFO, f"{image.name}: {message}")
     yield from _default_warnings(image)
+    yield from _source_warnings(medium, image)
     yield from _root_warnings(medium, image)
     yield from _overlay_warnings(medium, image)
 
@@ -73,6 +74,27 @@ def _default_warnings(image: Image) -> Iterator[Finding]:
             Severity.WARNING,
             f"{image.name}: no boot entry starts it as a live system (root=live:…)",
         )
+
+
+def _source_warnings(medium: Medium, image: Image) -> Iterator[Finding]:
+    """Entries whose initramfs would look for another filesystem than the ones here."""
+    here = {medium.label, *(name for p in medium.partitions for name in (p.label, p.uuid))}
+    if here == {None}:
+        return
+    named = dict.fromkeys(entry.live_source for entry in image.entries if entry.live_source)
+    for source in named:
+        name = re.fullmatch(r"live:(?:CDLABEL|LABEL|UUID)=(.*)", source)
+        if name is not None and _unescaped(name[1]) not in here:
+            yield Finding(
+                "other-filesystem-named",
+                Severity.WARNING,
+                f"{image.name}: the boot menu says root={source}, which is not a filesystem here",
+            )
+
+
+def _unescaped(label: str) -> str:
+    r"""A label as udev's links spell it, with ``\x20`` for a blank."""
+    return re.sub(r"\\x([0-9a-fA-F]{2})", lambda code: chr(int(code[1], 16)), label)
 
 
 def _root_warnings(medium: Medium, image: Image) -> Iterator[Finding]:

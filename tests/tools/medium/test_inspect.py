@@ -91,6 +91,16 @@ class TestIso:
                 inspect(iso)
             assert caught.value.hint
 
+    def test_a_label_that_the_menu_does_not_know(self, tree: Path, tmp_path: Path) -> None:
+        iso = make_iso(tree, tmp_path / "renamed.iso", "Renamed")
+        assert "other-filesystem-named" in {finding.code for finding in inspect(iso).warnings}
+
+    def test_a_label_with_a_blank(self, tmp_path: Path) -> None:
+        tree = ERAS["fedora-36"]().write(tmp_path / "tree", "A label")
+        medium = inspect(make_iso(tree, tmp_path / "blank.iso", "A label"))
+        assert medium.label == "A label"
+        assert "other-filesystem-named" not in {finding.code for finding in medium.warnings}
+
     def test_links_stay_inside(self, tree: Path, tmp_path: Path) -> None:
         kernel = tree / "images/pxeboot/vmlinuz"
         kernel.unlink()

@@ -22,6 +22,11 @@ from liveos.host.serial import SerialLine, listen
 from liveos.operations.boot_signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
 from liveos.operations.serial_shell import Answer, NoAnswerError, ask
 
+# The target, or the end of all jobs: a target stays inactive when something it requires failed.
+_IS_UP = (
+    "command -v systemctl >/dev/null || exit 0; systemctl is-active --quiet default.target ||"
+    " systemctl is-system-running | grep -qxE 'running|degraded'"
+)
 _PROMPT = re.compile(r"[#$] *(?:\x1b\[[0-9;?]*[A-Za-z])*$")
 _LOGIN = re.compile(r"login: *$")
 _PASSWORD = re.compile(r"(?:Password|password): *$")
@@ -118,10 +123,7 @@ class Guest:
 
     def wait_for_boot(self) -> None:
         """Until systemd has reached the target that it boots to; other inits are taken as done."""
-        command = (
-            "command -v systemctl >/dev/null || exit 0; systemctl is-active --quiet default.target"
-        )
-        while not self._says_yes(command):
+        while not self._says_yes(_IS_UP):
             if time.monotonic() - self.started_at > self._patience.boot:
                 jobs = self.ask("systemctl list-jobs --no-legend | head -n 5").text.strip()
                 raise BootFailedError(f"the boot did not finish; it still waits for:\n{jobs}")

@@ -29,6 +29,7 @@ COMMANDS = {
     "stored.squashfs": f"{_SQUASHFS} gzip -noI -noD -noF -noX",
     "plain.erofs": f"{_EROFS} -Enosbcrc IMAGE TREE",
     "chunks.erofs": f"{_EROFS} -Enosbcrc --chunksize=4096 IMAGE TREE",
+    "indexes.erofs": f"{_EROFS} -Enosbcrc,force-chunk-indexes --chunksize=8192 IMAGE TREE",
     "checksum.erofs": f"{_EROFS} -L fixture IMAGE TREE",
     "lz4.erofs": f"{_EROFS} -Enosbcrc,ztailpacking -zlz4hc -C16384 IMAGE TREE",
     "lzma.erofs": f"{_EROFS} -Enosbcrc,fragments -zlzma -C65536 IMAGE TREE",
@@ -38,17 +39,19 @@ COMMANDS = {
     "ext4.ext4": f"{_EXT} -t ext4 -O ^has_journal,^metadata_csum -L fixture IMAGE",
     "checksum.ext4": f"{_EXT} -t ext4 -O ^has_journal,metadata_csum IMAGE",
 }
-_EXT_SIZE = 256 << 10
+_EXT_SIZE = 400 << 10
 
 # What is in the tree, as the tests expect it.
 FILES = {
     "/hello": b"hello, world\n",
     "/empty": b"",
     "/Dir/Sub/blocks": b"".join(b"block %05d of a file\n" % number for number in range(1500)),
-    "/noise": random.Random(11).randbytes(9001),
+    "/noise": random.Random(11).randbytes(20_001),
     "/mixed": b"".join(random.Random(n).randbytes(1500) + bytes(7000) for n in range(6)),
     "/sparse": b"begin" + bytes(90_000) + b"end",
+    "/islands": b"".join(b"island %d" % n + bytes(4000) for n in range(12)),
 }
+FILES["/again"] = b"not quite " + FILES["/mixed"] + FILES["/noise"]  # something to deduplicate
 LINKS = {
     "/relative": "Dir/Sub/blocks",
     "/absolute": "/Dir/Sub",

@@ -141,8 +141,10 @@ def test_unsupported_squashfs_is_named() -> None:
 def test_a_squashfs_file_that_claims_eight_exabytes() -> None:
     """The size field of /noise, in uncompressed metadata, is set to everything."""
     data = images()["stored.squashfs"]
-    # A plain file inode: block, fragment, offset, size = 9001.
-    place = data.index(struct.pack("<I", 9001), struct.unpack_from("<Q", data, 64)[0])
+    # A plain file inode: block, fragment, offset, the size.
+    place = data.index(
+        struct.pack("<I", len(FILES["/noise"])), struct.unpack_from("<Q", data, 64)[0]
+    )
     source = patched("stored.squashfs", place, "<I", 0xFFFFFFFF)
     tree = open_tree("stored.squashfs", source)
     node = tree.lookup("/noise")
@@ -170,7 +172,7 @@ def test_a_directory_inside_itself() -> None:
 
 
 def test_an_indirect_block_that_is_its_own_child() -> None:
-    """The file /noise of 9 blocks becomes one of 2^32 bytes through blocks that point to it."""
+    """The file becomes one of 2^32 bytes through blocks that point to it."""
     name = "ext2.ext4"
     tree = open_tree(name)
     node = tree.lookup("/Dir/Sub/blocks")

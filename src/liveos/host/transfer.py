@@ -10,7 +10,7 @@ from typing import Self
 
 from liveos.formats.binary import ByteSource
 
-PIECE = 4 * 1024 * 1024
+PIECE = 1 * 1024 * 1024
 _WINDOW = 64 * 1024 * 1024
 
 Progress = Callable[[int], None]
@@ -21,6 +21,46 @@ def pieces(source: ByteSource, size: int) -> Iterator[bytes]:
     """The first ``size`` bytes of a source, in order, at most `PIECE` at a time."""
     for offset in range(0, size, PIECE):
         yield source.read_at(offset, min(PIECE, size - offset))
+
+
+class ReadAhead:
+    """A byte source that reads on while its last bytes are being used.
+
+    After a read, the bytes that follow, as many again, are fetched in a thread. Whoever reads
+    from the beginning to the end then waits for the disk or for the processor, not for both.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+        self._next: tuple[tuple[int, int], Future[bytes]] | None = None
+
+    @property
+    def size(self) -> int:
+        return self._source.size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        wanted, fetched = (offset, length), self._next
+        self._next = None
+        if fetched is None or fetched[0] != wanted:
+            data = self._source.read_at(offset, length)
+        else:
+            data = fetched[1].result()
+        following = (offset + length, min(length, self.size - offset - length))
+        if following[1] > 0:
+            self._next = following, self._thread.submit(self._source.read_at, *following)
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
 
 
 class DurableWriter:
@@ -77,10 +117,11 @@ def hash_file(source: ByteSource, size: int, progress: Progress) -> str:
     """SHA-256 in hexadecimal of the first ``size`` bytes."""
     digest = hashlib.sha256()
     done = 0
-    for piece in pieces(source, size):
-        digest.update(piece)
-        done += len(piece)
-        progress(done)
+    with ReadAhead(source) as ahead:
+        for piece in pieces(ahead, size):
+            digest.update(piece)
+            done += len(piece)
+            progress(done)
     return digest.hexdigest()
 
 

@@ -21,6 +21,7 @@ from liveos.operations.perform import Session
 from liveos.operations.plan import Plan
 from liveos.operations.steps import (
     Allocate,
+    AwaitCheck,
     CheckSource,
     Copy,
     CreateImage,
@@ -81,6 +82,8 @@ def _perform(step: Step, session: Session) -> None:  # noqa: C901, PLR0912 - one
     match step:
         case CheckSource():
             perform.check_source(step, session)
+        case AwaitCheck():
+            perform.await_check(session)
         case CreateImage():
             perform.create_image(step, session)
         case MakeUnbootable():

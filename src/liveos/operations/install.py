@@ -38,6 +38,7 @@ from liveos.operations.payload import Payload, choose_image, menu_entries, paylo
 from liveos.operations.plan import Plan
 from liveos.operations.steps import (
     Allocate,
+    AwaitCheck,
     CheckSource,
     Copy,
     CreateImage,
@@ -257,7 +258,8 @@ def _prepare(stick: _Stick) -> list[Step]:
     path, layout, target = stick.esp.path, stick.layout, stick.target
     steps: list[Step] = []
     if stick.request.verify and stick.source.implanted_md5 is not None:
-        steps.append(CheckSource(stick.source.path, stick.source.implanted_md5.md5))
+        md5 = stick.source.implanted_md5.md5
+        steps.append(CheckSource(stick.source.path, md5, meanwhile=stick.makes_file))
     if stick.makes_file:
         steps.append(CreateImage(path, layout.size, replaces=target.part_is_ours))
     else:
@@ -286,7 +288,7 @@ def _make_filesystems(stick: _Stick) -> list[Step]:
 
 def _features(payload: Payload) -> str:
     """The image's kernel must mount it read-write; metadata_csum is certain from 4.0 on."""
-    match = re.match(r"(\d{1,3})\.\d", payload.kernel.version or "")
+    match = re.match(r"(\d{1,3})\.\d", payload.kernel_version or "")
     return CHECKSUM_FEATURES if match and int(match[1]) >= 4 else SAFE_FEATURES
 
 
@@ -337,7 +339,7 @@ def _record(stick: _Stick, options: tuple[str, ...]) -> dict[str, object]:
         "schema": "liveos/image/1",
         "name": stick.request.name,
         "source": {"label": source.label, "size": source.size, "implanted_md5": md5},
-        "kernel": payload.kernel.version,
+        "kernel": payload.kernel_version,
         "dracut": stick.installed.dracut_version,
         "options": " ".join(options),
         "overlay": None
@@ -352,10 +354,12 @@ def _record(stick: _Stick, options: tuple[str, ...]) -> dict[str, object]:
 
 def _check_contents(stick: _Stick) -> list[Step]:
     path = stick.esp.path
+    waits = stick.makes_file and stick.request.verify and stick.source.implanted_md5 is not None
     return [
         Sync(path),
         ReadBack(path),
         Run("Check the LIVE filesystem", stick.live.check()),
+        *([AwaitCheck(stick.source.path)] if waits else []),
     ]
 
 

@@ -41,6 +41,12 @@ class Payload:
     efi_verb: str
 
     @property
+    def kernel_version(self) -> str | None:
+        """What the kernel says of itself, or what its initramfs was made for."""
+        made_for = self.initramfs.kernel if self.initramfs else None
+        return self.kernel.version or made_for
+
+    @property
     def boot_size(self) -> int:
         """What the ESP must hold, in bytes."""
         return sum(file.size for file, _ in (*self.boot_files, *self.loaders))

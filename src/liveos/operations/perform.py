@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
-from liveos.formats import grub_pc, isomd5
+from liveos.formats import grub_pc
 from liveos.formats.binary import (
     ByteSource,
     Extent,
@@ -25,10 +25,11 @@ from liveos.host import disk, ext4
 from liveos.host.run import drain, feed, run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
-from liveos.host.transfer import PIECE, DurableWriter, forget_cached, hash_file, pieces
+from liveos.host.transfer import PIECE, DurableWriter, ReadAhead, forget_cached, hash_file, pieces
 from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume
 from liveos.medium.model import FileRef
 from liveos.operations.plan import Plan
+from liveos.operations.source_check import SourceCheck
 from liveos.operations.steps import (
     Allocate,
     CheckSource,
@@ -60,12 +61,14 @@ class Session:
     """What is known only while a plan is carried out.
 
     ``part`` is the file that is being made and has not got its name yet; ``touched`` is true when
-    a target that existed has been changed. ``unread`` are files not yet compared.
+    a target that existed has been changed. ``unread`` are files not yet compared;
+    ``check`` is the check of the source while it is under way.
     """
 
     reporter: Reporter
     part: Path | None = None
     touched: bool = False
+    check: SourceCheck | None = None
     written: list[Written] = field(default_factory=list)
     unread: list[Written] = field(default_factory=list)
 
@@ -74,7 +77,9 @@ class Session:
         self.unread.append(written)
 
     def discard(self) -> None:
-        """Remove the unfinished file."""
+        """Stop what runs beside, and remove the unfinished file."""
+        if self.check is not None:
+            self.check.end()
         if self.part is not None:
             with suppress(OSError):
                 self.part.unlink()
@@ -92,21 +97,18 @@ class Session:
 
 
 def check_source(step: CheckSource, session: Session) -> None:
+    """Begin; and wait for the result if nothing may be written before it is known."""
+    session.check = SourceCheck(step.source, step.md5)
+    if not step.meanwhile:
+        await_check(session)
+
+
+def await_check(session: Session) -> None:
     """:raises ProblemsFoundError: the source is not what its maker has summed."""
-    with FileSource(step.source) as source:
-        implanted = isomd5.read(source)
-        if implanted is None or implanted.md5 != step.md5:
-            raise UnsupportedError(f"{step.source} has changed since it was inspected")
-        result = isomd5.check(source, implanted, session.reporter.progress)
-    if result.verdict is isomd5.Verdict.PASSED:
-        return
-    where = f" between bytes {result.damaged[0]} and {result.damaged[1]}" if result.damaged else ""
-    raise ProblemsFoundError(
-        f"{step.source} is damaged{where}: it does not have its implanted MD5 sum {step.md5}"
-        if result.verdict is isomd5.Verdict.FAILED
-        else f"{step.source} is damaged: it is shorter than its volume descriptor says",
-        hint="download it again, or use --no-verify to install it as it is",
-    )
+    assert session.check is not None
+    session.check.wait(session.reporter)
+    session.check.end()
+    session.check = None
 
 
 def create_image(step: CreateImage, session: Session) -> None:
@@ -136,8 +138,10 @@ def allocate(step: Allocate) -> None:
 
 def copy(step: Copy, session: Session) -> None:
     """Stream a file; what was read is hashed on the way and compared with the target later."""
-    with FileSource(step.file.container) as container:
-        source = _bytes_of(step.file, container)
+    with (
+        FileSource(step.file.container) as container,
+        ReadAhead(_bytes_of(step.file, container)) as source,
+    ):
         _stream(step.place, source, session, copied=True)
 
 
@@ -248,6 +252,8 @@ def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool)
 
     def progress(done: int) -> None:
         session.reporter.progress(done, source.size)
+        if session.check is not None:
+            session.check.poll()
 
     match place.volume:
         case FatVolume() as volume:

@@ -32,17 +32,37 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class CheckSource:
-    """Compare the source with the MD5 sum that is implanted in it."""
+    """Compare the source with the MD5 sum that is implanted in it.
+
+    ``meanwhile`` lets the next steps begin; a later `AwaitCheck` waits for the result. That is for
+    new files, which are thrown away when the source turns out to be damaged.
+    """
 
     source: Path
     md5: str
+    meanwhile: bool
 
     @property
     def title(self) -> str:
         return f"Check the MD5 sum of {self.source.name}"
 
     def __str__(self) -> str:
-        return f"check {self.source} against its implanted MD5 sum {self.md5}"
+        beside = ", beside the next steps" if self.meanwhile else ""
+        return f"check {self.source} against its implanted MD5 sum {self.md5}{beside}"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitCheck:
+    """Go on only if the source has been found undamaged."""
+
+    source: Path
+
+    @property
+    def title(self) -> str:
+        return f"End the check of {self.source.name}"
+
+    def __str__(self) -> str:
+        return f"go on only if {self.source} has its implanted MD5 sum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +303,7 @@ class Publish:
 
 Step = (
     CheckSource
+    | AwaitCheck
     | CreateImage
     | MakeUnbootable
     | Run

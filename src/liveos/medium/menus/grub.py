@@ -69,6 +69,7 @@ class _Reader:
         self._read = read
         self._path = path
         self._depth = self._files = self._ran = 0
+        self._text_left = text.MOST_TEXT
         self._started: Started | None = None
         self._commands: dict[str, Callable[[Command], bool | None]] = {
             "set": self._set,
@@ -84,7 +85,10 @@ class _Reader:
         }
 
     def run_file(self, script: str, path: str) -> None:
+        """Run a menu file; all of them together are no longer than one may be."""
         outer, self._path = self._path, path
+        script = script[: self._text_left]
+        self._text_left -= len(script)
         self._run(parse_script(script))
         self._path = outer
 

@@ -76,10 +76,11 @@ def parse(
 
 def _lines(menu: str, directory: str, read: text.ReadMenu, missing: list[str]) -> Iterator[str]:
     """The directives of a menu and of the files that it includes, without help texts."""
-    files = 0
+    files = lines = 0
     in_help = False
     stack = [iter(menu.splitlines())]
-    while stack:
+    while stack and lines < text.MOST_LINES:
+        lines += 1
         line = next(stack[-1], None)
         if line is None:
             stack.pop()

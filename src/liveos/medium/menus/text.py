@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 
 # A menu of a real medium has less than 100 lines; these bounds only stop hostile ones.
-MOST_TEXT = 1 << 20
+MOST_TEXT = 1 << 18
+MOST_LINES = 20_000
 MOST_ENTRIES = 1000
 MOST_FILES = 64
 MOST_DEPTH = 32

@@ -74,7 +74,8 @@ def test_timeouts_are_tenths_of_seconds() -> None:
 
 def test_submenus_nest_and_end() -> None:
     menu = ("menu begin one\nmenu title ^One\nlabel a\nkernel k\n"
-            "menu begin two\nlabel b\nkernel k\nmenu end\nlabel c\nkernel k\nmenu end\nlabel d\nkernel k\n")  # fmt: skip
+            "menu begin two\nlabel b\nkernel k\nmenu end\nlabel c\nkernel k\nmenu end\n"
+            "label d\nkernel k\n")  # fmt: skip
     assert [entry.submenu for entry in entries(menu)] == [("One",), ("One", "two"), ("One",), ()]
 
 

@@ -18,6 +18,7 @@ from liveos.medium.model import (
     Medium,
 )
 from liveos.operations.menu import MenuEntry, image_directory
+from liveos.report import Severity
 
 LOADER_DIRECTORY = "/EFI/BOOT"
 _LARGEST_ON_FAT = 2**32 - 1
@@ -55,9 +56,13 @@ class Payload:
 def choose_image(source: Medium) -> Image:
     """The only image of a source.
 
-    :raises UnsupportedError: there is none.
+    :raises UnsupportedError: there is none, or the source is not whole.
     :raises UsageError: there are several.
     """
+    for finding in source.warnings:
+        if finding.severity is Severity.FATAL:
+            message = f"{source.path} cannot be installed: {finding.message}"
+            raise UnsupportedError(message, hint=finding.repair)
     if not source.images:
         raise UnsupportedError(
             f"{source.path} holds no LiveOS image",

@@ -148,6 +148,8 @@ def _menu_directive(state: _State, rest: str) -> None:
 
 def _entry(label: _Label, common: str, directory: str) -> Entry | None:
     """The entry that a label describes; None when it starts nothing (``menu exit``)."""
+    if not label.verb:
+        return None
     entry = Entry(
         title=label.title or label.name,
         firmware=Firmware.BIOS,
@@ -158,10 +160,13 @@ def _entry(label: _Label, common: str, directory: str) -> Entry | None:
         options=(),
         submenu=label.submenu,
     )
-    if not label.verb:
-        return None
     append = common if label.append is None else label.append
     words = text.kernel_words("" if append == "-" else append)
+    return _started(entry, label, words, directory)
+
+
+def _started(entry: Entry, label: _Label, words: list[str], directory: str) -> Entry:
+    """What the verb of a label and its words start."""
     target = label.kernel.partition(" ")[0]
     program = posixpath.basename(target).lower()
     if program == "mboot.c32":
@@ -172,8 +177,8 @@ def _entry(label: _Label, common: str, directory: str) -> Entry | None:
         return replace(entry, command=label.verb, options=(label.kernel, *words))
     if label.verb == "kernel" and program.endswith(_NO_KERNELS):
         return replace(entry, command=program, options=tuple(words))
-    initrd = [word[7:] for word in words if word.startswith("initrd=")]
-    named = label.initrd or (initrd[-1] if initrd else "")
+    in_words = [word[7:] for word in words if word.startswith("initrd=")]
+    named = label.initrd or "".join(in_words[-1:])
     return replace(
         entry,
         kernel=text.medium_path(target, directory),

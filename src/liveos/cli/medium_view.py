@@ -134,7 +134,7 @@ def _root_rows(root: Root) -> Iterator[tuple[str, str, str, str, str]]:
         return
     packing = ", ".join(filter(None, (root.container, words(root.compression or ""))))
     if root.nested is None:
-        yield path, f"{packing}, holds the root", *sizes
+        yield path, f"{packing} (flat)", *sizes
         return
     yield path, packing, "-", "-", sizes[2]
     yield words(root.nested), _filesystem(root), *sizes
@@ -160,11 +160,11 @@ def _kernels(image: Image, *, verbose: bool) -> Iterator[RenderableType]:
     if not image.kernels and not image.initramfs:
         return
     yield heading("  Kernels")
-    lines = table("  file", "size", "Linux", "origin", right=["size"])
+    lines = table("  file", "size", "Linux", "made or signed by", right=["size"])
     for kernel in image.kernels:
         path = words(kernel.file.path)
-        signed = f"signed by {_names(kernel.signers)}" if kernel.signers else ""
-        lines.add_row(f"  {path}", size(kernel.file.size), words(kernel.version), signed)
+        signers = _names(kernel.signers)
+        lines.add_row(f"  {path}", size(kernel.file.size), words(kernel.version), signers)
     for initramfs in image.initramfs:
         path = words(initramfs.file.path)
         made = _made_by(initramfs, verbose=verbose)
@@ -185,7 +185,7 @@ def _entries(image: Image, *, verbose: bool) -> Iterator[RenderableType]:
     yield heading("  Boot entries", "* starts by itself")
     lines = table("  ", "firmware", "entry", "starts")
     for entry in image.entries:
-        title = " > ".join(words(part) for part in (*entry.submenu, entry.title))
+        title = " > ".join(words(part).strip(" ->") for part in (*entry.submenu, entry.title))
         mark, style = ("  *", "bold") if entry.default else ("", "")
         lines.add_row(mark, entry.firmware, title, _starts(entry, verbose=verbose), style=style)
     yield lines

@@ -2,6 +2,7 @@
 """What ``inspect`` says of real ISOs, payloads and sticks, against what other programs say."""
 
 import os
+import random
 import re
 import shutil
 from contextlib import suppress
@@ -275,6 +276,23 @@ class TestSticks:
 
     def codes(self, disk: Path) -> set[str]:
         return {finding.code for finding in inspect(disk).warnings}
+
+
+@pytest.mark.parametrize("era", ["fedora-36", "fedora-42-kiwi"])
+def test_damage_anywhere_is_survived_or_refused(era: str, tmp_path: Path) -> None:
+    """Bytes that mean something are changed, a few or many of them: facts, or one kind of error."""
+    tree = ERAS[era]().write(tmp_path / "tree")
+    honest = make_iso(tree, tmp_path / "x.iso", "X").read_bytes()
+    places = [offset for offset, byte in enumerate(honest) if byte]
+    damaged = tmp_path / "damaged.iso"
+    for seed in range(60):
+        chance = random.Random(seed)
+        data = bytearray(honest)
+        for offset in chance.choices(places, k=chance.choice((1, 5, 50, 500))):
+            data[offset] = chance.randrange(256)
+        damaged.write_bytes(data)
+        with suppress(UnsupportedError):
+            to_document(inspect(damaged))
 
 
 class TestRealImages:

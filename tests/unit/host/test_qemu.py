@@ -63,7 +63,7 @@ def test_a_comma_in_a_name_starts_no_option() -> None:
 @pytest.mark.parametrize(
     ("accelerator", "words"),
     [
-        (Accelerator.TCG, "-accel tcg,thread=multi -cpu max"),
+        (Accelerator.TCG, "-accel tcg,thread=multi -cpu max,-erms"),
         (Accelerator.KVM, "-accel kvm -cpu host"),
     ],
 )

@@ -58,7 +58,7 @@ def main() -> None:
         files |= run_guest(suite, _CASE + _SPECIAL, inputs | {"ext4": ext4}).files
         _sort(suite, files, facts, members)
     members["facts.json"] = json.dumps(facts, indent=1, sort_keys=True).encode()
-    FIXTURES.write_bytes(lzma.compress(_tar(members), preset=9 | lzma.PRESET_EXTREME))
+    FIXTURES.write_bytes(lzma.compress(_tar(members), preset=9))
 
 
 def _script(case: Case) -> str:
@@ -94,8 +94,8 @@ writers() {  # writers NAME OPTION SECTORS: four at a time, through the page cac
     mkdir out/$1; rm -f c; truncate -s $(($3 * 512)) c; option=$2
     snap s o c $2 8
     for i in 0 1 2 3; do
-        dd if=in/writes of=/dev/mapper/s bs=4096 seek=$((i * 700)) skip=$((i * 600)) count=500 \
-            conv=notrunc,fsync 2>/dev/null &
+        /bin/dd if=in/writes of=/dev/mapper/s bs=4096 conv=notrunc,fsync \
+            seek=$((i * 700)) skip=$((i * 600)) count=500 2>/dev/null &
     done
     wait
     status s >out/$1/live

@@ -52,8 +52,16 @@ def guest_kernel(suite: str) -> GuestKernel:
     home.mkdir(parents=True, exist_ok=True)
     with _locked(home / "lock"):
         if not kernel.initramfs.exists():
+            _forget_others(home, suite)
             _build(kernel, _downloaded(suite, home))
     return kernel
+
+
+def _forget_others(home: Path, suite: str) -> None:
+    """Remove what older recipes made."""
+    for path in home.parent.glob(f"{suite}-*"):
+        if path != home:
+            shutil.rmtree(path)
 
 
 def _recipe() -> str:
@@ -114,7 +122,8 @@ def _modules(unpacked: Path) -> Iterator[tuple[str, bytes]]:
 def _programs(*names: str) -> Iterator[tuple[str, bytes]]:
     """Programs of this machine with the libraries that they load.
 
-    ``dd`` is not busybox's: that one goes through the page cache even with ``oflag=direct``.
+    ``dd`` is there because busybox's goes through the page cache even with ``oflag=direct``; call
+    it by its path, for busybox's shell prefers its own.
     """
     for name in names:
         path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")

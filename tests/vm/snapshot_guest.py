@@ -84,6 +84,6 @@ unload() { dmsetup remove $1; }
 detach() { device=$(loop_of $1); [ -z "$device" ] || losetup -d $device; }
 hash() { sha256sum <$1 | cut -d' ' -f1; }
 put() {  # put DEVICE BLOCK_SIZE SEEK SKIP COUNT: direct writes from in/writes, one per block
-    dd if=in/writes of=$1 bs=$2 seek=$3 skip=$4 count=$5 oflag=direct conv=notrunc 2>/dev/null
+    /bin/dd if=in/writes of=$1 bs=$2 seek=$3 skip=$4 count=$5 oflag=direct conv=notrunc 2>/dev/null
 }
 """

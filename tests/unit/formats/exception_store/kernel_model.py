@@ -179,7 +179,7 @@ class KernelModel:
             return "Invalid"
         if self.overflowed:
             return "Overflow"
-        allocated = self.next_free * self.chunk_sectors
+        allocated = self.next_free * self.chunk_sectors % (1 << 64)
         return f"{allocated}/{len(self.device) // SECTOR} {(self.area + 2) * self.chunk_sectors}"
 
     def view(self) -> bytes:

@@ -6,114 +6,26 @@ stick to stick (`Identities`) is part of the request.
 """
 
 import re
-from dataclasses import dataclass, field
 
 from liveos.errors import NoSpaceError, UnsupportedError, UsageError
 from liveos.host import grub
 from liveos.host.target import Target
-from liveos.host.tools import (
-    DEBUGFS,
-    E2FSCK,
-    GRUB_MKIMAGE,
-    MKE2FS,
-    MKFS_FAT,
-    MTOOLS,
-    SFDISK,
-    Command,
-)
-from liveos.host.volumes import (
-    CHECKSUM_FEATURES,
-    SAFE_FEATURES,
-    Ext4Volume,
-    FatVolume,
-    ext4_capacity,
-    ext4_size,
-)
+from liveos.host.tools import DEBUGFS, E2FSCK, GRUB_MKIMAGE, MKE2FS, MKFS_FAT, MTOOLS, SFDISK
+from liveos.host.volumes import Ext4Volume, FatVolume, ext4_capacity, ext4_size
 from liveos.medium.bootline import Installed, label_problem
 from liveos.medium.model import Medium, PersistenceKind
-from liveos.operations import menu, refusals
+from liveos.operations import refusals
+from liveos.operations.install_steps import install_steps
 from liveos.operations.layout import Identities, Layout, lay_out, least_size
 from liveos.operations.new_overlay import LEAST_SNAPSHOT, choose_kind, snapshot_size
-from liveos.operations.payload import Payload, choose_image, menu_entries, payload_of
+from liveos.operations.new_stick import InstallRequest, Stick
+from liveos.operations.payload import Payload, choose_image, payload_of
 from liveos.operations.plan import Plan
-from liveos.operations.steps import (
-    Allocate,
-    AwaitCheck,
-    CheckSource,
-    Copy,
-    CreateImage,
-    InstallCore,
-    MakeDirectories,
-    MakeUnbootable,
-    Place,
-    Publish,
-    ReadBack,
-    Remove,
-    Run,
-    Step,
-    Sync,
-    Write,
-    WriteBootCode,
-    WriteRecord,
-)
-from liveos.sizes import Size, format_size
+from liveos.sizes import format_size
 
 _MIB = 1024 * 1024
-_ESP_LABEL = "LIVE-BOOT"
-_UNFINISHED = "/LIVEOS-UNFINISHED"
-_UNFINISHED_TEXT = "The installation of this stick has not ended. Run it again.\n"
-_ROOT_CONTEXT = "system_u:object_r:root_t:s0"
-"""The upper directory becomes ``/`` of the live system; SELinux must find it labelled like that."""
-
 _LABEL_LIMIT = 16
 _RECORD_SIZE = 64 * 1024
-_REST = Size()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallRequest:
-    """What is wished. ``size`` makes a new file; without it the target keeps its own.
-
-    ``overlay`` None means that changes are not kept; ``overlay_kind`` None lets the image decide.
-    ``label`` is that of the LIVE partition, ``name`` the image's directory there. ``timeout`` is
-    how many seconds the boot menu waits.
-    """
-
-    identities: Identities = field(default_factory=Identities.random)
-    size: int | None = None
-    erase: bool = False
-    overlay: Size | None = _REST
-    overlay_kind: PersistenceKind | None = None
-    label: str | None = None
-    name: str = "LiveOS"
-    kernel_arguments: tuple[str, ...] = ()
-    bios: bool = True
-    verify: bool = True
-    timeout: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Stick:
-    """Everything that has been decided, for the functions that write down the steps."""
-
-    request: InstallRequest
-    source: Medium
-    target: Target
-    payload: Payload
-    layout: Layout
-    esp: FatVolume
-    live: Ext4Volume
-    installed: Installed
-    overlay_size: int | None
-
-    @property
-    def directory(self) -> str:
-        return f"/{self.request.name}"
-
-    @property
-    def makes_file(self) -> bool:
-        """A new file is made beside the target and renamed; else the target is written in place."""
-        return self.request.size is not None
 
 
 def plan(request: InstallRequest, source: Medium, target: Target) -> Plan:
@@ -135,7 +47,7 @@ def plan(request: InstallRequest, source: Medium, target: Target) -> Plan:
     bios = (GRUB_MKIMAGE,) if request.bios else ()
     return Plan(
         title=f"install {source.label or source.path.name} on {target.path}",
-        steps=tuple(_steps(stick)),
+        steps=tuple(install_steps(stick)),
         destroys=refusals.losses(target),
         notes=(*notes, *_notes(stick)),
         needs=(SFDISK, MKFS_FAT, MTOOLS, MKE2FS, DEBUGFS, E2FSCK, *bios),
@@ -210,10 +122,10 @@ def _stick(  # noqa: PLR0913, PLR0917 - gathers decisions; each has been made on
     layout: Layout,
     kind: PersistenceKind | None,
     overlay_size: int | None,
-) -> _Stick:
+) -> Stick:
     path = target.part_path if request.size is not None else target.path
     image = payload.image
-    return _Stick(
+    return Stick(
         request=request,
         source=source,
         target=target,
@@ -241,156 +153,7 @@ def _default_label(volume_label: str | None) -> str:
     return label[:_LABEL_LIMIT].rstrip("-._+") or "LIVE"
 
 
-def _steps(stick: _Stick) -> list[Step]:
-    return [
-        *_prepare(stick),
-        *_make_filesystems(stick),
-        *_fill_live(stick),
-        *_fill_esp(stick),
-        *_check_contents(stick),
-        *_make_bootable(stick),
-        *_finish(stick),
-    ]
-
-
-def _prepare(stick: _Stick) -> list[Step]:
-    """Up to here nothing has been touched; after it the target is plainly not bootable."""
-    path, layout, target = stick.esp.path, stick.layout, stick.target
-    steps: list[Step] = []
-    if stick.request.verify and stick.source.implanted_md5 is not None:
-        md5 = stick.source.implanted_md5.md5
-        steps.append(CheckSource(stick.source.path, md5, meanwhile=stick.makes_file))
-    if stick.makes_file:
-        steps.append(CreateImage(path, layout.size, replaces=target.part_is_ours))
-    else:
-        regions = refusals.regions_to_wipe(target, layout)
-        steps += [MakeUnbootable(path, regions), Sync(path)]
-    # The kernel is told once, at the end; udev would start to probe half-made filesystems.
-    quiet = ("--quiet", "--no-reread", "--no-tell-kernel")
-    keep = ("--wipe", "never", "--wipe-partitions", "never")
-    command = Command(SFDISK, (*quiet, *keep, str(path)))
-    steps.append(Run("Write the partition table", command, layout.sfdisk_script()))
-    return steps
-
-
-def _make_filesystems(stick: _Stick) -> list[Step]:
-    identities = stick.request.identities
-    make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
-    features = _features(stick.payload)
-    make_live = stick.live.make(stick.installed.label, identities.live_filesystem, features)
-    return [
-        Run("Make the ESP (FAT32)", make_esp),
-        Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT),
-        Sync(stick.esp.path),
-        Run("Make the LIVE filesystem (ext4)", make_live),
-    ]
-
-
-def _features(payload: Payload) -> str:
-    """The image's kernel must mount it read-write; metadata_csum is certain from 4.0 on."""
-    match = re.match(r"(\d{1,3})\.\d", payload.kernel_version or "")
-    return CHECKSUM_FEATURES if match and int(match[1]) >= 4 else SAFE_FEATURES
-
-
-def _fill_live(stick: _Stick) -> list[Step]:
-    root = Place(stick.live, f"{stick.directory}/{stick.payload.root_name}")
-    return [
-        MakeDirectories(stick.live, (stick.directory,)),
-        Copy(stick.payload.root, root),
-        *_overlay_steps(stick),
-    ]
-
-
-def _overlay_steps(stick: _Stick) -> list[Step]:
-    overlay = stick.installed.overlay_path
-    if stick.overlay_size is not None:
-        return [Allocate(Place(stick.live, overlay), stick.overlay_size)]
-    if stick.installed.overlay is PersistenceKind.DIRECTORY:
-        work = f"{stick.directory}/ovlwork"
-        return [MakeDirectories(stick.live, (overlay, work), selinux=_ROOT_CONTEXT)]
-    return []
-
-
-def _fill_esp(stick: _Stick) -> list[Step]:
-    request, payload, esp = stick.request, stick.payload, stick.esp
-    directories = (menu.DIRECTORY, menu.image_directory(request.name), "/EFI", "/EFI/BOOT")
-    entries = menu_entries(payload, stick.installed, request.kernel_arguments)
-    image_menu = menu.image_menu(entries, payload.efi_verb)
-    identities = request.identities
-    stick_menu = menu.stick_menu((request.name,), identities.esp_uuid, request.timeout)
-    return [
-        MakeDirectories(esp, directories),
-        *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
-        WriteRecord(
-            Place(stick.live, f"{stick.directory}/image.json"),
-            _record(stick, entries[0].options),
-        ),
-        Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
-        Write(Place(esp, menu.MENU), stick_menu),
-    ]
-
-
-def _record(stick: _Stick, options: tuple[str, ...]) -> dict[str, object]:
-    """What ``image.json`` says, but for the files, which are known when they are copied."""
-    source, payload = stick.source, stick.payload
-    md5 = source.implanted_md5.md5 if source.implanted_md5 else None
-    overlay = stick.installed.overlay
-    return {
-        "schema": "liveos/image/1",
-        "name": stick.request.name,
-        "source": {"label": source.label, "size": source.size, "implanted_md5": md5},
-        "kernel": payload.kernel_version,
-        "dracut": stick.installed.dracut_version,
-        "options": " ".join(options),
-        "overlay": None
-        if overlay is None
-        else {
-            "kind": str(overlay),
-            "path": stick.installed.overlay_path,
-            "size": stick.overlay_size,
-        },
-    }
-
-
-def _check_contents(stick: _Stick) -> list[Step]:
-    path = stick.esp.path
-    waits = stick.makes_file and stick.request.verify and stick.source.implanted_md5 is not None
-    return [
-        Sync(path),
-        ReadBack(path),
-        Run("Check the LIVE filesystem", stick.live.check()),
-        *([AwaitCheck(stick.source.path)] if waits else []),
-    ]
-
-
-def _make_bootable(stick: _Stick) -> list[Step]:
-    """The loaders come when everything that they could start has been read back."""
-    path, bios_boot = stick.esp.path, stick.layout.bios_boot
-    steps: list[Step] = []
-    if stick.request.bios:
-        search = grub.embedded_configuration(stick.request.identities.esp_uuid)
-        build = grub.build_core()
-        steps.append(InstallCore(path, bios_boot.offset, bios_boot.size, build, search))
-    loaders = [Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders]
-    return [*steps, *loaders, Sync(path), ReadBack(path)] if loaders else steps
-
-
-def _finish(stick: _Stick) -> list[Step]:
-    """The notice in the boot code goes last, so that until then anybody can see it."""
-    path = stick.esp.path
-    boot_image = grub.BOOT_IMAGE if stick.request.bios else None
-    steps: list[Step] = [
-        Remove(Place(stick.esp, _UNFINISHED)),
-        Sync(path),
-        WriteBootCode(path, boot_image, stick.layout.bios_boot.offset),
-    ]
-    if stick.makes_file:
-        replaces = stick.target.size is not None
-        steps.append(Publish(path, stick.target.path, replaces=replaces))
-    return steps
-
-
-def _notes(stick: _Stick) -> list[str]:
+def _notes(stick: Stick) -> list[str]:
     notes = []
     if not stick.payload.loaders:
         notes.append("the source has no EFI boot loader that can be copied: BIOS only")
@@ -408,7 +171,7 @@ def _notes(stick: _Stick) -> list[str]:
     return notes
 
 
-def _table(stick: _Stick) -> tuple[tuple[str, int], ...]:
+def _table(stick: Stick) -> tuple[tuple[str, int], ...]:
     root = (f"LIVE: {stick.payload.root_name}", stick.payload.root.size)
     overlay = (("LIVE: overlay", stick.overlay_size),) if stick.overlay_size else ()
     boot = ("ESP: kernel, initramfs, loaders", stick.payload.boot_size)
@@ -418,3 +181,6 @@ def _table(stick: _Stick) -> tuple[tuple[str, int], ...]:
 def _blocks(size: int) -> int:
     """Bytes that a file of ``size`` takes on ext4, with what its extent tree may need."""
     return -(-size // 4096) * 4096 + 64 * 1024
+
+
+__all__ = ["Identities", "InstallRequest", "plan"]

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,6 @@ from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
 from liveos.formats import grub_pc
 from liveos.formats.binary import (
     ByteSource,
-    Extent,
     ExtentSource,
     FileSource,
     FormatError,
@@ -22,11 +21,12 @@ from liveos.formats.binary import (
     Window,
 )
 from liveos.host import disk, ext4
-from liveos.host.run import drain, feed, run
+from liveos.host.run import run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
-from liveos.host.transfer import PIECE, DurableWriter, ReadAhead, forget_cached, hash_file, pieces
-from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume
+from liveos.host.transfer import ReadAhead, forget_cached, pieces
+from liveos.host.volume_files import sum_on_disk, write_file
+from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.model import FileRef
 from liveos.operations.plan import Plan
 from liveos.operations.source_check import SourceCheck
@@ -174,7 +174,7 @@ def read_back(session: Session) -> None:
         def progress(done: int, before: int = before) -> None:
             session.reporter.progress(before + done, total)
 
-        if _sum_on_disk(item.place, item.size, progress) != item.sha256:
+        if sum_on_disk(item.place.volume, item.place.path, item.size, progress) != item.sha256:
             raise ProblemsFoundError(
                 f"{item.place} was read back from {item.place.volume.path} with other bytes than "
                 "were written",
@@ -255,80 +255,8 @@ def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool)
         if session.check is not None:
             session.check.poll()
 
-    match place.volume:
-        case FatVolume() as volume:
-            _to_fat(volume, place.path, hashed())
-            progress(source.size)
-        case Ext4Volume() as volume:
-            _to_ext4(volume, place.path, source.size, hashed(), progress)
+    write_file(place.volume, place.path, source.size, hashed(), progress)
     session.note(Written(place, source.size, digest.hexdigest(), copied))
-
-
-def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes]) -> None:
-    with feed(volume.write(path)) as pipe:
-        for piece in data:
-            pipe.write(piece)
-    disk.sync(volume.path)
-
-
-def _to_ext4(
-    volume: Ext4Volume, path: str, size: int, data: Iterator[bytes], progress: Callable[[int], None]
-) -> None:
-    """Allocate, fill, sync, and only then mark as written (see ``host.ext4``)."""
-    runs = ext4.allocate(volume, path, size)
-    with disk.opened(volume.path) as descriptor, DurableWriter(descriptor, progress) as writer:
-        position = 0
-        for piece in data:
-            # What the last block has beyond the end of the file must not be an older owner's.
-            padded = piece.ljust(-(-len(piece) // BLOCK) * BLOCK, b"\0")
-            for start, stop, offset in _spread(runs, position, len(padded)):
-                writer.write(volume.offset + offset, padded[start:stop])
-            position += len(padded)
-        writer.finish()
-    ext4.mark_written(volume, path, runs)
-
-
-def _spread(
-    runs: tuple[ext4.BlockRun, ...], position: int, length: int
-) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, offset on the volume) of the parts of ``length`` bytes from ``position``."""
-    for part in runs:
-        first = part.logical * BLOCK
-        low, high = max(position, first), min(position + length, first + part.size)
-        if low < high:
-            yield low - position, high - position, part.offset + low - first
-
-
-def _sum_on_disk(place: Place, size: int, progress: Callable[[int], None]) -> str:
-    """The SHA-256 sum of a file on the target, from the disk and not from the page cache."""
-    with disk.opened(place.volume.path, os.O_RDONLY) as descriptor:
-        forget_cached(descriptor)
-    match place.volume:
-        case FatVolume() as volume:
-            return _sum_of_output(volume.read(place.path), progress)
-        case Ext4Volume() as volume:
-            return _sum_on_ext4(volume, place.path, size, progress)
-
-
-def _sum_of_output(command: Command, progress: Callable[[int], None]) -> str:
-    digest = hashlib.sha256()
-    done = 0
-    with drain(command) as pipe:
-        while piece := pipe.read(PIECE):
-            digest.update(piece)
-            done += len(piece)
-            progress(done)
-    return digest.hexdigest()
-
-
-def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Callable[[int], None]) -> str:
-    runs = ext4.block_runs(volume, path)
-    # An unwritten extent reads as zeros, whatever its blocks hold.
-    extents = [
-        Extent(volume.offset + part.offset if part.written else None, part.size) for part in runs
-    ]
-    with FileSource(volume.path) as source:
-        return hash_file(ExtentSource(source, extents), size, progress)
 
 
 def _build_core(step: InstallCore) -> bytes:

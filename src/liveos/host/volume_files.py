@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of volumes: streamed in, and read back from the disk."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+
+from liveos.formats.binary import Extent, ExtentSource, FileSource
+from liveos.host import disk, ext4
+from liveos.host.run import drain, feed
+from liveos.host.tools import Command
+from liveos.host.transfer import PIECE, DurableWriter, Progress, forget_cached, hash_file
+from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume
+
+
+def write_file(
+    volume: FatVolume | Ext4Volume,
+    path: str,
+    size: int,
+    data: Iterator[bytes],
+    progress: Progress,
+) -> None:
+    """A new file of ``size`` bytes; every piece of ``data`` but the last is of whole blocks.
+
+    Returns when it is on the disk.
+    """
+    match volume:
+        case FatVolume():
+            _to_fat(volume, path, data)
+            progress(size)
+        case Ext4Volume():
+            _to_ext4(volume, path, size, data, progress)
+
+
+def sum_on_disk(volume: FatVolume | Ext4Volume, path: str, size: int, progress: Progress) -> str:
+    """The SHA-256 sum of a file, from the disk and not from the page cache."""
+    with disk.opened(volume.path, os.O_RDONLY) as descriptor:
+        forget_cached(descriptor)
+    match volume:
+        case FatVolume():
+            return _sum_of_output(volume.read(path), progress)
+        case Ext4Volume():
+            return _sum_on_ext4(volume, path, size, progress)
+
+
+def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes]) -> None:
+    with feed(volume.write(path)) as pipe:
+        for piece in data:
+            pipe.write(piece)
+    disk.sync(volume.path)
+
+
+def _to_ext4(
+    volume: Ext4Volume, path: str, size: int, data: Iterator[bytes], progress: Progress
+) -> None:
+    """Allocate, fill, sync, and only then mark as written (see ``host.ext4``)."""
+    runs = ext4.allocate(volume, path, size)
+    with disk.opened(volume.path) as descriptor, DurableWriter(descriptor, progress) as writer:
+        position = 0
+        for piece in data:
+            # What the last block has beyond the end of the file must not be an older owner's.
+            padded = piece.ljust(-(-len(piece) // BLOCK) * BLOCK, b"\0")
+            for start, stop, offset in _spread(runs, position, len(padded)):
+                writer.write(volume.offset + offset, padded[start:stop])
+            position += len(padded)
+        writer.finish()
+    ext4.mark_written(volume, path, runs)
+
+
+def _spread(
+    runs: tuple[ext4.BlockRun, ...], position: int, length: int
+) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, offset on the volume) of the parts of ``length`` bytes from ``position``."""
+    for part in runs:
+        first = part.logical * BLOCK
+        low, high = max(position, first), min(position + length, first + part.size)
+        if low < high:
+            yield low - position, high - position, part.offset + low - first
+
+
+def _sum_of_output(command: Command, progress: Progress) -> str:
+    digest = hashlib.sha256()
+    done = 0
+    with drain(command) as pipe:
+        while piece := pipe.read(PIECE):
+            digest.update(piece)
+            done += len(piece)
+            progress(done)
+    return digest.hexdigest()
+
+
+def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Progress) -> str:
+    runs = ext4.block_runs(volume, path)
+    # An unwritten extent reads as zeros, whatever its blocks hold.
+    extents = [
+        Extent(volume.offset + part.offset if part.written else None, part.size) for part in runs
+    ]
+    with FileSource(volume.path) as source:
+        return hash_file(ExtentSource(source, extents), size, progress)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that make a stick, in the order that keeps it either untouched or plainly unfinished.
+
+First the target is made unbootable and marked; then it is filled, synced and read back; then come
+the loaders; the mark and the notice in the boot code go last.
+"""
+
+import re
+
+from liveos.host import grub
+from liveos.host.tools import SFDISK, Command
+from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
+from liveos.medium.model import PersistenceKind
+from liveos.operations import menu, refusals
+from liveos.operations.new_stick import Stick
+from liveos.operations.payload import Payload, menu_entries
+from liveos.operations.steps import (
+    Allocate,
+    AwaitCheck,
+    CheckSource,
+    Copy,
+    CreateImage,
+    InstallCore,
+    MakeDirectories,
+    MakeUnbootable,
+    Place,
+    Publish,
+    ReadBack,
+    Remove,
+    Run,
+    Step,
+    Sync,
+    Write,
+    WriteBootCode,
+    WriteRecord,
+)
+
+_ESP_LABEL = "LIVE-BOOT"
+_UNFINISHED = "/LIVEOS-UNFINISHED"
+_UNFINISHED_TEXT = "The installation of this stick has not ended. Run it again.\n"
+_ROOT_CONTEXT = "system_u:object_r:root_t:s0"
+"""The upper directory becomes ``/`` of the live system; SELinux must find it labelled like that."""
+
+
+def install_steps(stick: Stick) -> list[Step]:
+    """Everything that is done to the target, in order."""
+    return [
+        *_prepare(stick),
+        *_make_filesystems(stick),
+        *_fill_live(stick),
+        *_fill_esp(stick),
+        *_check_contents(stick),
+        *_make_bootable(stick),
+        *_finish(stick),
+    ]
+
+
+def _prepare(stick: Stick) -> list[Step]:
+    """Up to here nothing has been touched; after it the target is plainly not bootable."""
+    path, layout, target = stick.esp.path, stick.layout, stick.target
+    steps: list[Step] = []
+    if stick.checks_source and stick.source.implanted_md5 is not None:
+        md5 = stick.source.implanted_md5.md5
+        steps.append(CheckSource(stick.source.path, md5, meanwhile=stick.makes_file))
+    if stick.makes_file:
+        steps.append(CreateImage(path, layout.size, replaces=target.part_is_ours))
+    else:
+        regions = refusals.regions_to_wipe(target, layout)
+        steps += [MakeUnbootable(path, regions), Sync(path)]
+    # The kernel is told once, at the end; udev would start to probe half-made filesystems.
+    quiet = ("--quiet", "--no-reread", "--no-tell-kernel")
+    keep = ("--wipe", "never", "--wipe-partitions", "never")
+    command = Command(SFDISK, (*quiet, *keep, str(path)))
+    steps.append(Run("Write the partition table", command, layout.sfdisk_script()))
+    return steps
+
+
+def _make_filesystems(stick: Stick) -> list[Step]:
+    identities = stick.request.identities
+    make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
+    features = _features(stick.payload)
+    make_live = stick.live.make(stick.installed.label, identities.live_filesystem, features)
+    return [
+        Run("Make the ESP (FAT32)", make_esp),
+        Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT),
+        Sync(stick.esp.path),
+        Run("Make the LIVE filesystem (ext4)", make_live),
+    ]
+
+
+def _features(payload: Payload) -> str:
+    """The image's kernel must mount it read-write; metadata_csum is certain from 4.0 on."""
+    match = re.match(r"(\d{1,3})\.\d", payload.kernel_version or "")
+    return CHECKSUM_FEATURES if match and int(match[1]) >= 4 else SAFE_FEATURES
+
+
+def _fill_live(stick: Stick) -> list[Step]:
+    root = Place(stick.live, f"{stick.directory}/{stick.payload.root_name}")
+    return [
+        MakeDirectories(stick.live, (stick.directory,)),
+        Copy(stick.payload.root, root),
+        *_overlay_steps(stick),
+    ]
+
+
+def _overlay_steps(stick: Stick) -> list[Step]:
+    overlay = stick.installed.overlay_path
+    if stick.overlay_size is not None:
+        return [Allocate(Place(stick.live, overlay), stick.overlay_size)]
+    if stick.installed.overlay is PersistenceKind.DIRECTORY:
+        work = f"{stick.directory}/ovlwork"
+        return [MakeDirectories(stick.live, (overlay, work), selinux=_ROOT_CONTEXT)]
+    return []
+
+
+def _fill_esp(stick: Stick) -> list[Step]:
+    request, payload, esp = stick.request, stick.payload, stick.esp
+    directories = (menu.DIRECTORY, menu.image_directory(request.name), "/EFI", "/EFI/BOOT")
+    entries = menu_entries(payload, stick.installed, request.kernel_arguments)
+    image_menu = menu.image_menu(entries, payload.efi_verb)
+    identities = request.identities
+    stick_menu = menu.stick_menu((request.name,), identities.esp_uuid, request.timeout)
+    return [
+        MakeDirectories(esp, directories),
+        *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
+        WriteRecord(
+            Place(stick.live, f"{stick.directory}/image.json"),
+            _record(stick, entries[0].options),
+        ),
+        Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
+        Write(Place(esp, menu.MENU), stick_menu),
+    ]
+
+
+def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
+    """What ``image.json`` says, but for the files, which are known when they are copied."""
+    source, payload = stick.source, stick.payload
+    md5 = source.implanted_md5.md5 if source.implanted_md5 else None
+    overlay = stick.installed.overlay
+    return {
+        "schema": "liveos/image/1",
+        "name": stick.request.name,
+        "source": {"label": source.label, "size": source.size, "implanted_md5": md5},
+        "kernel": payload.kernel_version,
+        "dracut": stick.installed.dracut_version,
+        "options": " ".join(options),
+        "overlay": None
+        if overlay is None
+        else {
+            "kind": str(overlay),
+            "path": stick.installed.overlay_path,
+            "size": stick.overlay_size,
+        },
+    }
+
+
+def _check_contents(stick: Stick) -> list[Step]:
+    path = stick.esp.path
+    waits = stick.makes_file and stick.checks_source
+    return [
+        Sync(path),
+        ReadBack(path),
+        Run("Check the LIVE filesystem", stick.live.check()),
+        *([AwaitCheck(stick.source.path)] if waits else []),
+    ]
+
+
+def _make_bootable(stick: Stick) -> list[Step]:
+    """The loaders come when everything that they could start has been read back."""
+    path, bios_boot = stick.esp.path, stick.layout.bios_boot
+    steps: list[Step] = []
+    if stick.request.bios:
+        search = grub.embedded_configuration(stick.request.identities.esp_uuid)
+        build = grub.build_core()
+        steps.append(InstallCore(path, bios_boot.offset, bios_boot.size, build, search))
+    loaders = [Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders]
+    return [*steps, *loaders, Sync(path), ReadBack(path)] if loaders else steps
+
+
+def _finish(stick: Stick) -> list[Step]:
+    """The notice in the boot code goes last, so that until then anybody can see it."""
+    path = stick.esp.path
+    boot_image = grub.BOOT_IMAGE if stick.request.bios else None
+    steps: list[Step] = [
+        Remove(Place(stick.esp, _UNFINISHED)),
+        Sync(path),
+        WriteBootCode(path, boot_image, stick.layout.bios_boot.offset),
+    ]
+    if stick.makes_file:
+        replaces = stick.target.size is not None
+        steps.append(Publish(path, stick.target.path, replaces=replaces))
+    return steps

@@ -68,12 +68,12 @@ class RecordFaults:
     @cached_property
     def leaked_chunks(self) -> int:
         """R8: data chunks below the next free one that no record names (kernels before 3.13)."""
-        geometry = self.store.geometry
-        used = self.store.new
-        if self.store.is_canonical or not len(used):
+        if self.store.is_canonical:
             return 0
-        below = geometry.data_chunks_in(min(self.store.next_free(), self.store.chunks))
-        return max(0, below - len(np.unique(used[used < self.store.chunks])))
+        new, stride = self.store.new, self.store.geometry.stride
+        limit = min(self.store.next_free(), self.store.chunks)
+        used = new[(new >= FIRST_DATA_CHUNK) & (new < limit) & (new % stride != 1)]
+        return self.store.geometry.data_chunks_in(limit) - len(np.unique(used))
 
     @cached_property
     def _later_olds(self) -> Slots:

@@ -209,6 +209,8 @@ def test_faults_name_slots() -> None:
     assert faults.conflicting.tolist() == [3, 5]
     assert faults.shared.tolist() == [4]
     assert faults.leaked_chunks == 4
+    wild = read_store(MemorySource(raw_store(100, header(1), {0: [(5, 1), (6, 34), (7, 999)]})))
+    assert RecordFaults(wild).leaked_chunks == 95
 
 
 @settings(max_examples=200, deadline=None)

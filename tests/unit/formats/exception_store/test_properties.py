@@ -313,6 +313,15 @@ def test_duplicates_by_the_rule_in_windows_of_any_size(
         assert whole[chunk * 512 : (chunk + 1) * 512] == expected
 
 
+def test_equal_duplicates_need_no_choice() -> None:
+    sink = MemorySink(20 * 512, 7)
+    write_exceptions(sink, Geometry(1), np.array([3, 3], np.uint64), np.array([9, 9], np.uint64))
+    set_valid(sink, Geometry(1))
+    view = MergedView(MemorySource(bytes(9 * 512)), read_store(sink.source()), sink.source())
+    assert view.read_at(3 * 512, 512) == bytes([7]) * 512
+    assert view.changed_chunks == 1
+
+
 def test_reading_behind_the_data_is_a_truncation() -> None:
     geometry = Geometry(1)
     sink = MemorySink(4 * 512)

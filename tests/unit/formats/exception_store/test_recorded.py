@@ -7,6 +7,8 @@ import pytest
 
 from liveos.formats.binary import FormatError, MemorySource
 from liveos.formats.exception_store import (
+    BEFORE_3_12,
+    BEFORE_4_3,
     LINUX_6_1,
     LINUX_6_12,
     AmbiguousStoreError,
@@ -15,6 +17,7 @@ from liveos.formats.exception_store import (
     read_header,
     read_store,
     status_line,
+    store_status,
 )
 from tests.data.snapshot_cases import CASES, Case, Recorded, recorded, recordings
 from tests.unit.formats.exception_store.kernel_model import KernelModel
@@ -173,3 +176,16 @@ def test_blank_needs_no_magic_but_room() -> None:
     assert status_line(MemorySource(bytes(8192))) == "16/16 16"
     with pytest.raises(FormatError):
         status_line(MemorySource(bytes(8191)))
+
+
+def test_kernels_before_3_12_stay_on_a_metadata_chunk() -> None:
+    """Section 1.10: without the fix the next data would overwrite area 1, in chunk 34."""
+    store = read_store(MemorySource(recordings()["trixie", "hand-next-free-on-area"].store))
+    assert store_status(store) == "35/100 2"
+    assert store_status(store, BEFORE_3_12) == "34/100 2"
+
+
+def test_kernels_before_4_3_kill_any_full_store() -> None:
+    store = read_store(MemorySource(recordings()["trixie", "records-1"].store))
+    assert not store.dies_when_full(LINUX_6_12)
+    assert store.dies_when_full(BEFORE_4_3)

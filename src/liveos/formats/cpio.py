@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from liveos.formats.binary import FormatError
-from liveos.formats.streams import Stream
+from liveos.formats.compression.streams import Stream
 
 MAGICS = (b"070701", b"070702")
 _TRAILER = "TRAILER!!!"

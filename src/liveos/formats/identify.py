@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.ext4_superblock import Superblock as ExtSuperblock
+from liveos.formats.ext4.superblock import Superblock as ExtSuperblock
 
 
 class Kind(StrEnum):

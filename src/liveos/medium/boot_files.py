@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.formats.binary import ByteSource, Extent, FormatError
-from liveos.formats.linux import read_kernel
+from liveos.formats.programs.linux import read_kernel
 from liveos.medium.initramfs import MOST_READ, InitramfsContents, read_initramfs
 from liveos.medium.model import Entry, FileRef, Firmware, Initramfs, Kernel
 from liveos.medium.scene import Scene

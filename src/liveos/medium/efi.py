@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.pe import Role, read_pe
+from liveos.formats.programs.pe import Role, read_pe
 from liveos.medium.model import FileRef, Firmware, Kernel, Loader
 
 EFI_DIRECTORY = "/EFI/BOOT"

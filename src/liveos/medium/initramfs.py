@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.compression import MAGIC_SIZE, decompress, detect
+from liveos.formats.compression.decompress import MAGIC_SIZE, decompress, detect
+from liveos.formats.compression.streams import PieceStream, SourceStream
 from liveos.formats.cpio import CpioReader, Member
-from liveos.formats.streams import PieceStream, SourceStream
 
 # An ISO is looked at with 64 MiB of reading in all; dracut sorts its archives, so that what is
 # wanted here comes in the first third.

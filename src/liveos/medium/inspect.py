@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from liveos.errors import NotPermittedError, UnsupportedError, UsageError
-from liveos.formats import isomd5
 from liveos.formats.binary import ByteSource, FileSource, FormatError
+from liveos.formats.iso9660 import isomd5
 from liveos.medium.images import find_images
 from liveos.medium.loaders import read_boot
 from liveos.medium.model import Family, Image, ImplantedMd5, Medium, MediumKind

@@ -3,8 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from liveos.formats import eltorito
 from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.iso9660 import el_torito
 from liveos.formats.tree import Node
 from liveos.host.target import NEXT_DISK
 from liveos.medium.efi import EFI_DIRECTORY, first_loaders, is_chain_signed, read_efi_loader
@@ -19,8 +19,8 @@ _BIOS_FILES = {
     "/syslinux/ldlinux.sys": "syslinux",
     "/syslinux/isolinux.bin": "isolinux",
     "/ldlinux.sys": "syslinux",
-    "/images/eltorito.img": "grub",
-    "/boot/x86_64/loader/eltorito.img": "grub",
+    "/images/el_torito.img": "grub",
+    "/boot/x86_64/loader/el_torito.img": "grub",
     "/boot/grub/grub_eltorito": "grub",
     "/boot/grub2/i386-pc/core.img": "grub",
     "/boot/grub/i386-pc/core.img": "grub",
@@ -43,7 +43,7 @@ def _starts_on_bios(scene: Scene, source: ByteSource | None, loaders: tuple[Load
     if source is None:
         return any(loader.firmware is Firmware.BIOS for loader in loaders)
     if scene.kind is MediumKind.ISO:
-        return any(image.platform == eltorito.Platform.X86 for image in _boot_images(source))
+        return any(image.platform == el_torito.Platform.X86 for image in _boot_images(source))
     return scene.kind is MediumKind.DISK and _boot_code(source) is not None
 
 
@@ -58,16 +58,16 @@ def _bios_loaders(scene: Scene, source: ByteSource | None) -> Iterator[Loader]:
                 yield Loader(node.path, Firmware.BIOS, "i386", role, file=volume.ref(node))
 
 
-def _boot_code(source: ByteSource) -> eltorito.HybridCode | None:
+def _boot_code(source: ByteSource) -> el_torito.HybridCode | None:
     """Whose code a BIOS would start; None where it only says that there is nothing to start."""
     if source.size >= len(NEXT_DISK) and source.read_at(0, len(NEXT_DISK)) == NEXT_DISK:
         return None
-    return eltorito.read_hybrid_code(source)
+    return el_torito.read_hybrid_code(source)
 
 
-def _boot_images(source: ByteSource) -> tuple[eltorito.BootImage, ...]:
+def _boot_images(source: ByteSource) -> tuple[el_torito.BootImage, ...]:
     try:
-        return tuple(image for image in eltorito.read_catalogue(source) if image.bootable)
+        return tuple(image for image in el_torito.read_catalogue(source) if image.bootable)
     except FormatError:
         return ()
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveos.formats import eltorito
 from liveos.formats.binary import ByteSource, FormatError, Window
-from liveos.formats.fat import read_geometry
+from liveos.formats.fat.reader import read_geometry
 from liveos.formats.identify import Kind, identify
+from liveos.formats.iso9660 import el_torito
 from liveos.formats.partitions import PartitionEntry, PartitionTable, read_table
 from liveos.host.target import PART_SUFFIX, UNFINISHED_NOTICE
 from liveos.medium.model import MediumKind, Partition
@@ -82,8 +82,8 @@ def _scene_of_iso(path: Path, source: ByteSource) -> Scene:
 def _esp_of_iso(path: Path, source: ByteSource) -> tuple[Volume | None, tuple[Finding, ...]]:
     """The FAT image that UEFI starts from, wherever El Torito says that it lies."""
     try:
-        for image in eltorito.read_catalogue(source):
-            if image.platform == eltorito.Platform.UEFI and image.bootable:
+        for image in el_torito.read_catalogue(source):
+            if image.platform == el_torito.Platform.UEFI and image.bootable:
                 rest = Window(source, image.offset, source.size - image.offset)
                 size = read_geometry(rest).size
                 return open_volume(Window(source, image.offset, size), path, image.offset), ()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.formats.binary import ByteSource, Extent, FormatError
-from liveos.formats.erofs import EroFs
-from liveos.formats.ext4 import Ext4
-from liveos.formats.fat import Fat
+from liveos.formats.erofs.reader import EroFs
+from liveos.formats.ext4.reader import Ext4
+from liveos.formats.fat.reader import Fat
 from liveos.formats.identify import Kind, identify
-from liveos.formats.iso9660 import Iso9660
-from liveos.formats.squashfs import SquashFs
+from liveos.formats.iso9660.reader import Iso9660
+from liveos.formats.squashfs.reader import SquashFs
 from liveos.formats.tree import FileKind, FileTree, Node
 from liveos.medium.directory_tree import DirectoryTree
 from liveos.medium.model import FileRef

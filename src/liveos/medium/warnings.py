@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from liveos.formats.pe import Role
+from liveos.formats.programs.pe import Role
 from liveos.medium import dracut
 from liveos.medium.bootline import label_problem
 from liveos.medium.model import (

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from liveos.errors import ToolFailedError
 from liveos.formats.binary import ByteSource, FileSource, FormatError, Window
-from liveos.formats.eltorito import read_catalogue
-from liveos.formats.ext4 import Ext4
-from liveos.formats.fat import Fat, read_geometry
+from liveos.formats.ext4.reader import Ext4
+from liveos.formats.fat.reader import Fat, read_geometry
 from liveos.formats.identify import Kind as IdentifiedKind
 from liveos.formats.identify import identify
-from liveos.formats.iso9660 import Iso9660
+from liveos.formats.iso9660.el_torito import read_catalogue
+from liveos.formats.iso9660.reader import Iso9660
 from liveos.formats.partitions import read_table
 from liveos.formats.tree import FileKind, FileTree, Node
 from liveos.host.run import run

@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from liveos.errors import ProblemsFoundError, UnsupportedError
-from liveos.formats import isomd5
 from liveos.formats.binary import FileSource
+from liveos.formats.iso9660 import isomd5
 from liveos.host.transfer import ReadAhead
 from liveos.report import Reporter
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import FileSource, FormatError, MemorySource
-from liveos.formats.compression import decompress
+from liveos.formats.compression.decompress import decompress
 from tests.tools.formats.isos import noise
 
 pytestmark = pytest.mark.tools
@@ -83,7 +83,7 @@ def test_memory_is_bounded(tmp_path: Path, command: tuple[str, ...]) -> None:
     script = (
         "import sys, pathlib;"
         "from liveos.formats.binary import FileSource, FormatError;"
-        "from liveos.formats.compression import decompress\n"
+        "from liveos.formats.compression.decompress import decompress\n"
         "try: print(sum(map(len, decompress(FileSource(pathlib.Path(sys.argv[1]))))))\n"
         "except FormatError as error: print('refused:', error)"
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import MemorySource
+from liveos.formats.compression.streams import PieceStream, SourceStream
 from liveos.formats.cpio import CpioReader
-from liveos.formats.streams import PieceStream, SourceStream
 from tests.tools.formats.isos import noise
 
 pytestmark = pytest.mark.tools

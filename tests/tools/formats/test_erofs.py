@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import FileSource, FormatError, Window
-from liveos.formats.erofs import EroFs
+from liveos.formats.erofs.reader import EroFs
 from tests.tools.formats.trees import Listing, assert_random_reads_agree, listing_of_tree
 
 pytestmark = pytest.mark.tools

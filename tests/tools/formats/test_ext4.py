@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import ExtentSource, FileSource, FormatError, Window
-from liveos.formats.ext4 import Ext4
-from liveos.formats.ext4_superblock import Superblock
+from liveos.formats.ext4.reader import Ext4
+from liveos.formats.ext4.superblock import Superblock
 from tests.tools.formats.trees import (
     Listing,
     assert_random_reads_agree,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import FileSource
-from liveos.formats.fat import Fat
+from liveos.formats.fat.reader import Fat
 from liveos.formats.tree import FileKind
 from tests.tools.formats.isos import noise, run
 

@@ -11,8 +11,8 @@ import pycdlib
 import pytest
 
 from liveos.formats.binary import FileSource
-from liveos.formats.eltorito import HybridCode, read_catalogue, read_hybrid_code
-from liveos.formats.iso9660 import Iso9660
+from liveos.formats.iso9660.el_torito import HybridCode, read_catalogue, read_hybrid_code
+from liveos.formats.iso9660.reader import Iso9660
 from liveos.formats.tree import FileKind
 from tests.tools.formats.isos import make_boot_iso, make_iso, make_tree, run
 

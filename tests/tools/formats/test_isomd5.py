@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from liveos.formats import isomd5
 from liveos.formats.binary import ByteSource, FileSource
-from liveos.formats.isomd5 import Verdict
+from liveos.formats.iso9660 import isomd5
+from liveos.formats.iso9660.isomd5 import Verdict
 from tests.tools.formats.isos import make_iso, noise, run
 
 pytestmark = pytest.mark.tools

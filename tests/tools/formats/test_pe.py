@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import FileSource
-from liveos.formats.linux import read_kernel
-from liveos.formats.pe import PeImage, Role, read_pe
+from liveos.formats.programs.linux import read_kernel
+from liveos.formats.programs.pe import PeImage, Role, read_pe
 from tests.tools.formats.isos import run
 
 pytestmark = pytest.mark.tools

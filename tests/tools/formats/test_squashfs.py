@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import FileSource
-from liveos.formats.squashfs import SquashFs
-from liveos.formats.squashfs_records import SquashFlag, XzOptions
+from liveos.formats.squashfs.reader import SquashFs
+from liveos.formats.squashfs.records import SquashFlag, XzOptions
 from liveos.formats.tree import FileKind
 from tests.tools.formats.trees import Listing, assert_random_reads_agree, listing_of_tree
 

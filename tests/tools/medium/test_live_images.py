@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from liveos.formats import isomd5
 from liveos.formats.binary import FileSource
-from liveos.formats.iso9660 import Iso9660
-from liveos.formats.linux import read_kernel
+from liveos.formats.iso9660 import isomd5
+from liveos.formats.iso9660.reader import Iso9660
+from liveos.formats.programs.linux import read_kernel
 from liveos.formats.tree import Node
 from liveos.medium.initramfs import read_initramfs
 from tests.images.cache import cached

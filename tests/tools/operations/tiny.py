@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from liveos.formats.binary import Extent, FileSource
-from liveos.formats.isomd5 import read as read_sum
+from liveos.formats.iso9660.isomd5 import read as read_sum
 from liveos.host.target import look_at
 from liveos.medium.model import Boot, FileRef, ImplantedMd5, Kernel, Loader, Medium
 from liveos.operations.install import InstallRequest, plan

@@ -5,9 +5,9 @@ import tarfile
 from functools import cache
 
 from liveos.formats.binary import ByteSource, MemorySource
-from liveos.formats.erofs import EroFs
-from liveos.formats.ext4 import Ext4
-from liveos.formats.squashfs import SquashFs
+from liveos.formats.erofs.reader import EroFs
+from liveos.formats.ext4.reader import Ext4
+from liveos.formats.squashfs.reader import SquashFs
 from liveos.formats.tree import FileTree
 from tests.data.make_filesystem_fixtures import COMMANDS, FILES, FIXTURES, LINKS
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lzallright import LZOCompressor
 
-from liveos.formats import codecs
 from liveos.formats.binary import FormatError
-from liveos.formats.codecs import BlockCache, Codec
+from liveos.formats.compression import codecs
+from liveos.formats.compression.codecs import BlockCache, Codec
 
 PLAIN = b"a text that repeats itself, " * 200 + random.Random(5).randbytes(600)
 

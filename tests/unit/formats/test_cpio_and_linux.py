@@ -4,11 +4,11 @@
 import pytest
 
 from liveos.formats.binary import FormatError, MemorySource
-from liveos.formats.compression import decompress
+from liveos.formats.compression.decompress import decompress
+from liveos.formats.compression.streams import SourceStream
 from liveos.formats.cpio import CpioReader
-from liveos.formats.linux import read_kernel
-from liveos.formats.pe import Role, read_pe
-from liveos.formats.streams import SourceStream
+from liveos.formats.programs.linux import read_kernel
+from liveos.formats.programs.pe import Role, read_pe
 from liveos.medium.initramfs import read_initramfs
 from tests.unit.formats import builders
 

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveos.formats import eltorito, isomd5, partitions
+from liveos.formats import partitions
 from liveos.formats.binary import ByteSource, FormatError, MemorySource
-from liveos.formats.compression import decompress
-from liveos.formats.fat import Fat
-from liveos.formats.iso9660 import Iso9660
-from liveos.formats.linux import read_kernel
-from liveos.formats.pe import read_pe
+from liveos.formats.compression.decompress import decompress
+from liveos.formats.fat.reader import Fat
+from liveos.formats.iso9660 import el_torito, isomd5
+from liveos.formats.iso9660.reader import Iso9660
+from liveos.formats.programs.linux import read_kernel
+from liveos.formats.programs.pe import read_pe
 from liveos.formats.tree import FileKind, FileTree
 from liveos.medium.initramfs import read_initramfs
 from tests.unit.formats import builders
@@ -64,7 +65,7 @@ def _unpack(source: ByteSource) -> None:
 # Each reader with a good image and the places in it that are worth damaging
 _READERS: dict[str, tuple[Callable[[ByteSource], object], bytes, tuple[tuple[int, int], ...]]] = {
     "iso9660": (_read_iso, _ISO, ((32768, 34816), (34816, 65536))),
-    "eltorito": (eltorito.read_catalogue, _ISO, ((34816, 36864), (36864, 65536))),
+    "eltorito": (el_torito.read_catalogue, _ISO, ((34816, 36864), (36864, 65536))),
     "isomd5": (_check_md5, _ISO, ((32768, 34816), (32768 + 883, 32768 + 1100))),
     "fat12": (_read_fat, sample("fat12.img"), ((0, 90), (512, 2048), (6656, 14336))),
     "fat16": (_read_fat, sample("fat16.img"), ((0, 90), (2048, 4096), (64512, 70000))),

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveos.formats import erofs_records, ext4_records, ext4_superblock, squashfs_records
 from liveos.formats.binary import Record
 from liveos.formats.crc32c import crc32c
+from liveos.formats.erofs import records as erofs_records
+from liveos.formats.ext4 import records as ext4_records
+from liveos.formats.ext4 import superblock as ext4_superblock
+from liveos.formats.squashfs import records as squashfs_records
 
 # From squashfs_fs.h, ext4.h with ext4_extents.h, and erofs_fs.h of the kernel.
 SIZES: dict[type[Record], int] = {

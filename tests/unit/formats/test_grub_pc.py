@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveos.formats.binary import FormatError
-from liveos.formats.grub_pc import boot_code, core_image
+from liveos.formats.programs.grub_pc import boot_code, core_image
 
 BOOT = bytes(0x5C) + bytes([1, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0, 0xEB, 0x05]) + b"\x90" * 408
 CORE = bytes(500) + b"\x02" + bytes(7) + b"\x02\x00" + b"\x20\x08" + b"\xaa" * 600

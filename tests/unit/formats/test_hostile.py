@@ -6,11 +6,11 @@ import zlib
 
 import pytest
 
-from liveos.formats import isomd5
 from liveos.formats.binary import FormatError, MemorySource, TruncatedError
-from liveos.formats.eltorito import read_catalogue
-from liveos.formats.fat import Fat
-from liveos.formats.iso9660 import Iso9660
+from liveos.formats.fat.reader import Fat
+from liveos.formats.iso9660 import isomd5
+from liveos.formats.iso9660.el_torito import read_catalogue
+from liveos.formats.iso9660.reader import Iso9660
 from liveos.formats.partitions import Damage, Scheme, read_table
 from tests.unit.formats.samples import poked, sample
 

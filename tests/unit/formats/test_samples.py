@@ -5,11 +5,12 @@ import hashlib
 
 import pytest
 
-from liveos.formats import eltorito, isomd5, partitions
+from liveos.formats import partitions
 from liveos.formats.binary import MemorySource
-from liveos.formats.fat import Fat
-from liveos.formats.iso9660 import Iso9660
-from liveos.formats.pe import Role, read_pe
+from liveos.formats.fat.reader import Fat
+from liveos.formats.iso9660 import el_torito, isomd5
+from liveos.formats.iso9660.reader import Iso9660
+from liveos.formats.programs.pe import Role, read_pe
 from liveos.formats.tree import FileKind, FileTree
 from tests.unit.formats.samples import facts, poked, sample
 
@@ -26,7 +27,7 @@ def test_iso_holds_the_files_that_were_put_in() -> None:
     iso = Iso9660(MemorySource(sample("live.iso")))
     expected = facts("live.iso")
     sums = _sums(iso)
-    assert sums.pop("/images/eltorito.img")
+    assert sums.pop("/images/el_torito.img")
     assert sums == expected["files"]
     assert iso.volume.label == expected["label"]
     assert iso.volume.uuid == expected["uuid"]
@@ -37,18 +38,18 @@ def test_iso_holds_the_files_that_were_put_in() -> None:
 
 def test_iso_boots_as_xorriso_reports() -> None:
     source = MemorySource(sample("live.iso"))
-    platforms = {eltorito.Platform.X86: "BIOS", eltorito.Platform.UEFI: "UEFI"}
+    platforms = {el_torito.Platform.X86: "BIOS", el_torito.Platform.UEFI: "UEFI"}
     found = [
         [
-            platforms[eltorito.Platform(image.platform)],
+            platforms[el_torito.Platform(image.platform)],
             "y" if image.bootable else "n",
             str(image.size // 512),
             str(image.lba),
         ]
-        for image in eltorito.read_catalogue(source)
+        for image in el_torito.read_catalogue(source)
     ]
     assert found == facts("live.iso")["boot_images"]
-    assert eltorito.read_hybrid_code(source) is eltorito.HybridCode.GRUB
+    assert el_torito.read_hybrid_code(source) is el_torito.HybridCode.GRUB
 
 
 @pytest.mark.parametrize("bits", [12, 16, 32])

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from typing import Annotated
 
-from liveos.formats import codecs
 from liveos.formats.binary import (
     ByteSource,
     FormatError,
@@ -18,6 +17,7 @@ from liveos.formats.binary import (
     u32,
     u64,
 )
+from liveos.formats.compression import codecs
 from liveos.formats.crc32c import crc32c
 
 SUPERBLOCK_OFFSET = 1024

@@ -16,9 +16,9 @@ from liveos.formats.binary import (
     Record,
     TruncatedError,
 )
-from liveos.formats.codecs import BlockCache
-from liveos.formats.squashfs_metadata import Cursor, Metadata, Place
-from liveos.formats.squashfs_records import (
+from liveos.formats.compression.codecs import BlockCache
+from liveos.formats.squashfs.metadata import Cursor, Metadata, Place
+from liveos.formats.squashfs.records import (
     METADATA_SIZE,
     NO_FRAGMENT,
     OPTIONS,

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from liveos.formats import rockridge
 from liveos.formats.binary import (
     ByteSource,
     Extent,
@@ -23,8 +22,9 @@ from liveos.formats.binary import (
     u16,
     u32,
 )
+from liveos.formats.iso9660 import rock_ridge
+from liveos.formats.iso9660.descriptors import SECTOR_SIZE, DescriptorType, read_descriptors
 from liveos.formats.tree import FileKind, FileTree, Node, entry_name, kind_of
-from liveos.formats.volume_descriptors import SECTOR_SIZE, DescriptorType, read_descriptors
 
 _MOST_METADATA = 16 << 20  # of directories in all, near 100 000 files; bounds what a liar can cost
 _MOST_SECTIONS = 1024  # 4 TiB in one file
@@ -61,7 +61,7 @@ class _Entry:
 
     position: int
     sections: tuple[_DirectoryRecord, ...]
-    facts: rockridge.Facts
+    facts: rock_ridge.Facts
 
 
 class Iso9660(FileTree):
@@ -89,7 +89,7 @@ class Iso9660(FileTree):
     @cached_property
     def root(self) -> Node:
         record = _DirectoryRecord.unpack(self._names.data, 156)
-        entry = _Entry(self._names.offset + 156, (record,), rockridge.Facts())
+        entry = _Entry(self._names.offset + 156, (record,), rock_ridge.Facts())
         return self._node("/", entry, is_directory=True)
 
     def scan(self, directory: Node) -> Iterator[tuple[str, _Entry]]:
@@ -123,7 +123,7 @@ class Iso9660(FileTree):
         offset = (record.block + record.attribute_blocks) * self.volume.block_size
         try:
             length = self.source.read_at(offset, 1)[0]
-            return rockridge.find_skip(self.source.read_at(offset, length)[34:])
+            return rock_ridge.find_skip(self.source.read_at(offset, length)[34:])
         except TruncatedError:
             return None
 
@@ -147,7 +147,7 @@ class Iso9660(FileTree):
         if not record.flags & _IS_DIRECTORY or record.block != block:
             raise FormatError(f"a relocated directory should be at block {block}")
         data = self.source.read_at(position, record.length)
-        facts = rockridge.read_facts(self.source, self.volume.block_size, data[34:], self._skip)
+        facts = rock_ridge.read_facts(self.source, self.volume.block_size, data[34:], self._skip)
         return _Entry(position, (record,), facts)
 
     def _entries(self, directory: _Entry) -> Iterator[tuple[str, _Entry]]:
@@ -186,10 +186,10 @@ class Iso9660(FileTree):
                 yield offset + position, record, sector[position:end]
                 position = end
 
-    def _facts(self, system_use: bytes) -> rockridge.Facts:
+    def _facts(self, system_use: bytes) -> rock_ridge.Facts:
         if self._skip is None:
-            return rockridge.Facts()
-        return rockridge.read_facts(self._metadata, self.volume.block_size, system_use, self._skip)
+            return rock_ridge.Facts()
+        return rock_ridge.read_facts(self._metadata, self.volume.block_size, system_use, self._skip)
 
     def _plain_name(self, raw: bytes) -> bytes:
         if self._is_joliet:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.volume_descriptors import SECTOR_SIZE, find_primary
+from liveos.formats.iso9660.descriptors import SECTOR_SIZE, find_primary
 
 _APPLICATION_USE = slice(883, 883 + 512)
 _BIG_ENDIAN_SIZE = slice(84, 88)

@@ -11,16 +11,16 @@ it wants a file, where the filesystem here may lie inside a compressed one.
 from collections.abc import Iterator
 
 from liveos.formats.binary import ByteSource, Extent, FormatError, MemorySource, TruncatedError
-from liveos.formats.codecs import BlockCache
-from liveos.formats.ext4_blocks import Run, extent_tree_runs, indirect_runs
-from liveos.formats.ext4_records import (
+from liveos.formats.compression.codecs import BlockCache
+from liveos.formats.ext4.blocks import Run, extent_tree_runs, indirect_runs
+from liveos.formats.ext4.records import (
     ROOT_INODE,
     GroupDescriptor,
     Inode,
     InodeFlag,
     WideGroupDescriptor,
 )
-from liveos.formats.ext4_superblock import (
+from liveos.formats.ext4.superblock import (
     SUPERBLOCK_OFFSET,
     Incompat,
     Superblock,

@@ -4,8 +4,8 @@
 from collections.abc import Iterator
 
 from liveos.formats.binary import FormatError
-from liveos.formats.codecs import unlzo
-from liveos.formats.streams import Stream
+from liveos.formats.compression.codecs import unlzo
+from liveos.formats.compression.streams import Stream
 
 _MAGIC_SIZE = 9
 _LARGEST_BLOCK = 8 << 20  # lzop writes 256 KiB

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag, auto
 
 from liveos.formats.binary import FormatError
-from liveos.formats.erofs_index import (
+from liveos.formats.erofs.index import (
     Cluster,
     ClusterType,
     CompactIndex,
@@ -18,7 +18,7 @@ from liveos.formats.erofs_index import (
     Index,
     ReadMetadata,
 )
-from liveos.formats.erofs_records import Incompat, MapHeader, Superblock
+from liveos.formats.erofs.records import Incompat, MapHeader, Superblock
 
 _LARGEST_STORED = 1 << 20  # the kernel's limits for one extent: compressed,
 _LARGEST_EXTENT = 12 << 20  # and decompressed

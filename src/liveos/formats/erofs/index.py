@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from liveos.formats.binary import FormatError
-from liveos.formats.erofs_records import ClusterIndex
+from liveos.formats.erofs.records import ClusterIndex
 
 ReadMetadata = Callable[[int, int], bytes]
 

@@ -4,9 +4,9 @@
 from typing import Protocol
 
 from liveos.formats.binary import ByteSource, FormatError, TruncatedError
-from liveos.formats.codecs import BlockCache
-from liveos.formats.erofs_map import Coding, ExtentMap, StoredExtent
-from liveos.formats.erofs_records import ALGORITHMS, Superblock
+from liveos.formats.compression.codecs import BlockCache
+from liveos.formats.erofs.map import Coding, ExtentMap, StoredExtent
+from liveos.formats.erofs.records import ALGORITHMS, Superblock
 
 
 class Image(Protocol):

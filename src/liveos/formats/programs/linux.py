@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from liveos.formats.binary import ByteSource, FormatError, TruncatedError, Window
-from liveos.formats.pe import PeImage, Role, read_pe, read_section
+from liveos.formats.programs.pe import PeImage, Role, read_pe, read_section
 
 _SECTOR = 512
 _SETUP_SECTORS = 0x1F1

@@ -21,7 +21,7 @@ from liveos.formats.binary import (
     u16,
     u32,
 )
-from liveos.formats.fat_directory import DirectoryEntry, decode_name, read_directory
+from liveos.formats.fat.directory import DirectoryEntry, decode_name, read_directory
 from liveos.formats.tree import FileKind, FileTree, Node, entry_name
 
 _MOST_METADATA = 16 << 20  # of directories in all, near 100 000 files; bounds a liar's cost

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from liveos.formats.binary import ByteSource, FormatError, Record, TruncatedError
-from liveos.formats.codecs import BlockCache
-from liveos.formats.squashfs_records import METADATA_SIZE, STORED_METADATA, Superblock
+from liveos.formats.compression.codecs import BlockCache
+from liveos.formats.squashfs.records import METADATA_SIZE, STORED_METADATA, Superblock
 
 _CACHE_BUDGET = 2 << 20
 

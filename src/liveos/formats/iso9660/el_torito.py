@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.volume_descriptors import SECTOR_SIZE, DescriptorType, read_descriptors
+from liveos.formats.iso9660.descriptors import SECTOR_SIZE, DescriptorType, read_descriptors
 
 _ENTRY_SIZE = 32
 _MOST_ENTRIES = SECTOR_SIZE // _ENTRY_SIZE

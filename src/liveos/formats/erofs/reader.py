@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from liveos.formats.binary import ByteSource, Extent, ExtentSource, FormatError
-from liveos.formats.codecs import BlockCache
-from liveos.formats.erofs_compressed import CompressedFile
-from liveos.formats.erofs_map import ExtentMap
-from liveos.formats.erofs_records import (
+from liveos.formats.compression.codecs import BlockCache
+from liveos.formats.erofs.compressed import CompressedFile
+from liveos.formats.erofs.map import ExtentMap
+from liveos.formats.erofs.records import (
     SLOT,
     ChunkIndex,
     CompactInode,

@@ -15,9 +15,9 @@ import lz4.frame
 import zstandard
 
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.codecs import unlz4
-from liveos.formats.lzop import read_lzop
-from liveos.formats.streams import SourceStream
+from liveos.formats.compression.codecs import unlz4
+from liveos.formats.compression.lzop import read_lzop
+from liveos.formats.compression.streams import SourceStream
 
 _INPUT_SIZE = 128 << 10
 _OUTPUT_SIZE = 256 << 10

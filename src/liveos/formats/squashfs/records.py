@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Annotated
 
-from liveos.formats import codecs
 from liveos.formats.binary import ByteSource, FormatError, Record, TruncatedError, u16, u32, u64
-from liveos.formats.codecs import Codec
+from liveos.formats.compression import codecs
+from liveos.formats.compression.codecs import Codec
 
 MAGIC = b"hsqs"
 METADATA_SIZE = 8192  # what a metadata block holds when decompressed

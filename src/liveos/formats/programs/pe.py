@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from liveos.formats.authenticode import Signature, read_signatures
 from liveos.formats.binary import ByteSource, FormatError, Record, Window, u16, u32
-from liveos.formats.grub_image import GrubContents, read_grub_contents
+from liveos.formats.programs.authenticode import Signature, read_signatures
+from liveos.formats.programs.grub_image import GrubContents, read_grub_contents
 
 _MOST_SECTIONS = 96  # the Windows loader's limit
 _SYMBOL_SIZE = 18

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from liveos.formats.binary import FormatError
-from liveos.formats.ext4_records import EXTENT_MAGIC, ExtentHeader, ExtentIndex, ExtentLeaf
+from liveos.formats.ext4.records import EXTENT_MAGIC, ExtentHeader, ExtentIndex, ExtentLeaf
 
 ReadBlock = Callable[[int], bytes]
 

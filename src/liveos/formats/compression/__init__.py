@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed data: whole streams, and single blocks of filesystems."""

@@ -84,9 +84,9 @@ def _place(target: Target) -> LiveosError | None:
             f"{target.path.parent} does not exist", hint="make the directory, or name another"
         )
     if not target.writable:
-        return NotPermittedError(
-            f"{target.path} cannot be written", hint="check its permissions, or choose another"
-        )
+        as_root = "run this as root if the device is yours to overwrite"
+        hint = as_root if target.kind is TargetKind.DEVICE else "check the permissions there"
+        return NotPermittedError(f"{target.path} cannot be written", hint=hint)
     if target.part is not TargetKind.MISSING and not target.part_is_ours:
         return RefusedError(
             f"{target.part_path} is in the way, and it is not an unfinished stick",

@@ -47,7 +47,9 @@ SIZES: dict[type[Record], int] = {
 
 
 each_record = pytest.mark.parametrize(
-    "record", SIZES, ids=lambda record: f"{record.__module__.rpartition('.')[2]}.{record.__name__}"
+    "record",
+    SIZES,
+    ids=lambda record: f"{record.__module__.removeprefix('liveos.formats.')}.{record.__name__}",
 )
 
 

@@ -12,7 +12,8 @@ from liveos.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from liveos.host.inventory import Distribution, Presence
+    from liveos.host.inventory import DataFile, Distribution, Presence
+    from liveos.host.tools import Tool
 
 Check = Annotated[
     list[str] | None,
@@ -26,19 +27,21 @@ Check = Annotated[
 
 def tools(output: Output, *, check: Check = None) -> ExitStatus:
     """List the external programs and whether they are here."""
-    from liveos.host.inventory import distribution, look_for
+    from liveos.host.inventory import distribution, look_for, look_for_files
     from liveos.host.tools import ALL_TOOLS
 
     asked = set(check or ())
     _refuse_unknown_verbs(asked)
     chosen = [tool for tool in ALL_TOOLS if not asked or asked.intersection(tool.verbs)]
     found = [look_for(tool) for tool in chosen]
+    files = [file for file in look_for_files() if not asked or asked.intersection(file.verbs)]
     family = distribution()
     if output.as_json:
-        output.document("tools", _document(found, family))
+        output.document("tools", _document(found, files, family))
     else:
-        output.show(_table(found, family))
-    failed = asked and not all(each.is_usable for each in found)
+        output.show(_table(found, files, family))
+    usable = all(each.is_usable for each in found) and all(file.path for file in files)
+    failed = asked and not usable
     return ExitStatus.TOOL_MISSING if failed else ExitStatus.DONE
 
 
@@ -53,7 +56,9 @@ def _refuse_unknown_verbs(asked: set[str]) -> None:
         )
 
 
-def _document(found: list["Presence"], family: "Distribution | None") -> dict[str, object]:
+def _document(
+    found: list["Presence"], files: list["DataFile"], family: "Distribution | None"
+) -> dict[str, object]:
     return {
         "distribution": family,
         "tools": [
@@ -70,14 +75,25 @@ def _document(found: list["Presence"], family: "Distribution | None") -> dict[st
             }
             for each in found
         ],
+        "files": [
+            {
+                "name": file.name,
+                "path": file.path,
+                "verbs": file.verbs,
+                "packages": {"debian": file.debian, "fedora": file.fedora},
+            }
+            for file in files
+        ],
     }
 
 
-def _table(found: list["Presence"], family: "Distribution | None") -> "Table":
+def _table(
+    found: list["Presence"], files: list["DataFile"], family: "Distribution | None"
+) -> "Table":
     from liveos.cli.render import table
 
     package = f"{family.title()} package" if family else "package (Debian; Fedora)"
-    lines = table("program", "state", "version", "at least", "needed by", package)
+    lines = table("program or file", "state", "version", "at least", "needed by", package)
     for each in found:
         state, style = _state(each)
         lines.add_row(
@@ -86,9 +102,13 @@ def _table(found: list["Presence"], family: "Distribution | None") -> "Table":
             each.version or "-",
             each.tool.minimum or "-",
             ", ".join(each.tool.verbs),
-            _package(each, family),
+            _package(each.tool, family),
             style=style,
         )
+    for file in files:
+        state, style = ("present", None) if file.path else ("missing", "bold red")
+        verbs, package = ", ".join(file.verbs), _package(file, family)
+        lines.add_row(file.name, state, "-", "-", verbs, package, style=style)
     return lines
 
 
@@ -98,6 +118,6 @@ def _state(each: "Presence") -> tuple[str, str | None]:
     return ("too old", "yellow") if each.is_recent is False else ("present", None)
 
 
-def _package(each: "Presence", family: "Distribution | None") -> str:
-    names = {"debian": each.tool.debian, "fedora": each.tool.fedora}
-    return names[family] if family else f"{each.tool.debian}; {each.tool.fedora}"
+def _package(brought: "Tool | DataFile", family: "Distribution | None") -> str:
+    names = {"debian": brought.debian, "fedora": brought.fedora}
+    return names[family] if family else f"{brought.debian}; {brought.fedora}"

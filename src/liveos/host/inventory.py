@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from liveos.errors import ToolMissingError
+from liveos.host import grub
+from liveos.host.firmware import FirmwareKind, find_uefi
 from liveos.host.run import find, run
 from liveos.host.tools import Command, Tool
 
@@ -41,6 +44,17 @@ class Presence:
         return self.path is not None and self.is_recent is not False
 
 
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that a package brings and a verb reads; ``path`` is None when it is missing."""
+
+    name: str
+    verbs: tuple[str, ...]
+    fedora: str
+    debian: str
+    path: Path | None
+
+
 def look_for(tool: Tool) -> Presence:
     """Find a program and ask it for its version: the first dotted number that it prints."""
     path = find(tool)
@@ -49,6 +63,31 @@ def look_for(tool: Tool) -> Presence:
     done = run(Command(tool, tool.version_arguments, _ANY_STATUS))
     match = _VERSION.search((done.stdout + done.stderr).decode("utf-8", "replace"))
     return Presence(tool, path, match[0] if match else None)
+
+
+def look_for_files() -> tuple[DataFile, ...]:
+    """The loader that is installed for BIOS, and the firmware of virtual machines."""
+    loader = grub.BOOT_IMAGE if grub.BOOT_IMAGE.exists() else None
+    machines = ("boot", "prove")
+    return (
+        DataFile("GRUB for BIOS", ("install",), "grub2-pc-modules", "grub-pc-bin", loader),
+        DataFile("UEFI firmware", machines, "edk2-ovmf", "ovmf", _uefi(FirmwareKind.UEFI)),
+        DataFile(
+            "UEFI firmware, Secure Boot",
+            machines,
+            "edk2-ovmf",
+            "ovmf",
+            _uefi(FirmwareKind.UEFI_SECURE),
+        ),
+    )
+
+
+def _uefi(kind: FirmwareKind) -> Path | None:
+    try:
+        firmware = find_uefi(kind)
+    except ToolMissingError:
+        return None
+    return firmware.code.path if firmware else None
 
 
 def distribution(os_release: Path = Path("/etc/os-release")) -> Distribution | None:

@@ -10,7 +10,7 @@ import pytest
 from liveos.cli.main import main
 from liveos.errors import ExitStatus
 from liveos.host import inventory
-from liveos.host.inventory import Presence
+from liveos.host.inventory import DataFile, Presence, look_for_files
 from liveos.host.tools import ALL_TOOLS, Tool
 
 CHECKOUT = Path(__file__).parents[3]
@@ -20,7 +20,11 @@ def pretend(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
     def look_for(tool: Tool) -> Presence:
         return Presence(tool, version and f"/usr/bin/{tool.name}", version)
 
+    def look_for_files() -> tuple[DataFile, ...]:
+        return (DataFile("firmware", ("prove",), "f", "d", Path("/f") if version else None),)
+
     monkeypatch.setattr(inventory, "look_for", look_for)
+    monkeypatch.setattr(inventory, "look_for_files", look_for_files)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,7 @@ def test_json_has_every_program(
     assert document["schema"] == "liveos/tools/1"
     assert [tool["name"] for tool in document["tools"]] == [tool.name for tool in ALL_TOOLS]
     assert not any(tool["usable"] for tool in document["tools"])
+    assert [file["path"] for file in document["files"]] == [None]
 
 
 def test_check_of_an_unknown_verb_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,5 +76,6 @@ def test_the_set_up_installs_what_the_program_needs(family: str) -> None:
     """One list for the set-up, one declaration in the program: the first covers the second."""
     listed = tomllib.loads((CHECKOUT / "setup" / "packages.toml").read_text())
     installed = {package[family] for purpose in listed.values() for package in purpose}
-    needed = {name for tool in ALL_TOOLS for name in getattr(tool, family).split()}
+    brought = (*ALL_TOOLS, *look_for_files())
+    needed = {name for each in brought for name in getattr(each, family).split()}
     assert needed <= installed

@@ -19,7 +19,7 @@ _BIOS_FILES = {
     "/syslinux/ldlinux.sys": "syslinux",
     "/syslinux/isolinux.bin": "isolinux",
     "/ldlinux.sys": "syslinux",
-    "/images/el_torito.img": "grub",
+    "/images/eltorito.img": "grub",
     "/boot/x86_64/loader/el_torito.img": "grub",
     "/boot/grub/grub_eltorito": "grub",
     "/boot/grub2/i386-pc/core.img": "grub",

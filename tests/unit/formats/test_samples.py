@@ -27,7 +27,7 @@ def test_iso_holds_the_files_that_were_put_in() -> None:
     iso = Iso9660(MemorySource(sample("live.iso")))
     expected = facts("live.iso")
     sums = _sums(iso)
-    assert sums.pop("/images/el_torito.img")
+    assert sums.pop("/images/eltorito.img")
     assert sums == expected["files"]
     assert iso.volume.label == expected["label"]
     assert iso.volume.uuid == expected["uuid"]

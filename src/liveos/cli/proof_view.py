@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from liveos.cli.render import table, words
+from liveos.cli.render import place, table, words
 from liveos.cli.text import printable
 from liveos.operations.judgement import Memory
 from liveos.operations.proof import BootReport, Proof
@@ -46,11 +46,11 @@ def _files(boots: tuple[BootReport, ...]) -> Iterator[Text]:
     for number, boot in enumerate(boots, 1):
         for what, path in (("serial log", boot.serial_log), ("screenshot", boot.screenshot)):
             if path is not None:
-                yield Text(f"boot {number} {what}: {words(str(path))}", "dim")
+                yield Text(f"boot {number} {what}: {place(path)}", "dim")
 
 
 def _verdict(proof: Proof) -> Text:
-    target = words(str(proof.target))
+    target = place(proof.target)
     if not proof.proved:
         return Text(f"NOT PROVED: {target} ({proof.firmware})", "bold red")
     remembered = " and remembers" if proof.marker_survived else ""

@@ -2,6 +2,7 @@
 """Shapes that several verbs show: headings, plain tables, findings."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -35,6 +36,12 @@ def words(text: str | None) -> str:
 def size(number: int | None) -> str:
     """A size as the cell of a table; unknown is ``-``."""
     return "-" if number is None else format_size(number)
+
+
+def place(path: Path) -> str:
+    """A path as short as it can be said here."""
+    here = Path.cwd()
+    return words(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def findings(found: Iterable[Finding]) -> list[Text]:

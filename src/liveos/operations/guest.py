@@ -215,7 +215,7 @@ class Guest:
     def _log_in(self) -> None:
         """The console becomes the shell, if root may come in without a password."""
         self.console.send("root\n")
-        self.listen(3.0)
+        self.listen(1.0)
         if self._greet(self.console):
             self._shell, self.console = self.console, self._shell
 

@@ -22,7 +22,7 @@ demo: setup-images ## the main job: build a live image (or ISO=path), inspect, i
 	@$(BIN)/python setup/demo.py $(if $(ISO),--iso "$(ISO)")
 
 test: lint unit images tools ## everything: linters, unit tests, tests with tools, boots in QEMU
-	$(PYTEST) -m vm -n $(VM_JOBS) --durations=10
+	$(PYTEST) tests/vm -m vm -n $(VM_JOBS) --durations=10
 
 check: lint unit tools ## what to run before each commit: test without the boots
 
@@ -35,10 +35,10 @@ lint: setup-all ## linters, types, import contracts, man page
 	mandoc -Tlint -W warning man/liveos.8
 
 unit: setup-all ## tests that need no program
-	$(PYTEST)
+	$(PYTEST) tests/unit
 
 tools: setup-all ## tests that run real programs on files
-	$(PYTEST) -m tools -n auto
+	$(PYTEST) tests/tools -m tools -n auto
 
 images: setup-all ## the live images that the tests boot, built once and cached
 	$(BIN)/python -m tests.images all

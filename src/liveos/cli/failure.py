@@ -25,10 +25,11 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def explain(error: BaseException, *, verbose: bool) -> int:
     """Print what an exception means to the person, and return the exit status."""
+    _drop_what_cannot_be_written()
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else ExitStatus.FAILED
     if isinstance(error, BrokenPipeError):
-        return _reader_left()
+        return ExitStatus.FAILED  # whoever read has had enough (``| head``): no error to speak of
     known = _translate(error)
     if known is None:
         return _fault(error, verbose=verbose)
@@ -80,13 +81,12 @@ def _fault(error: BaseException, *, verbose: bool) -> int:
     return ExitStatus.FAILED
 
 
-def _reader_left() -> int:
-    """Whoever read standard output has had enough (``| head``): end quietly.
-
-    Python flushes standard output once more when it ends, and that must not fail either.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitStatus.FAILED
+def _drop_what_cannot_be_written() -> None:
+    """Python flushes standard output once more when it ends; that must not fail after all."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str, hint: str | None) -> None:

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -12,6 +13,7 @@ from liveos.formats.binary import ByteSource
 
 PIECE = 1 * 1024 * 1024
 _WINDOW = 64 * 1024 * 1024
+_AHEAD = 4
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that have reached the disk so far."""
@@ -26,30 +28,34 @@ def pieces(source: ByteSource, size: int) -> Iterator[bytes]:
 class ReadAhead:
     """A byte source that reads on while its last bytes are being used.
 
-    After a read, the bytes that follow, as many again, are fetched in a thread. Whoever reads
-    from the beginning to the end then waits for the disk or for the processor, not for both.
+    After a read, the bytes that follow are fetched in threads, in pieces of the same size. Whoever
+    reads from the beginning to the end then waits for the disk or for the processor, not for both.
     """
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
-        self._next: tuple[tuple[int, int], Future[bytes]] | None = None
+        self._threads = ThreadPoolExecutor(_AHEAD, thread_name_prefix="read-ahead")
+        self._fetched: deque[tuple[tuple[int, int], Future[bytes]]] = deque()
 
     @property
     def size(self) -> int:
         return self._source.size
 
     def read_at(self, offset: int, length: int) -> bytes:
-        wanted, fetched = (offset, length), self._next
-        self._next = None
-        if fetched is None or fetched[0] != wanted:
-            data = self._source.read_at(offset, length)
-        else:
-            data = fetched[1].result()
-        following = (offset + length, min(length, self.size - offset - length))
-        if following[1] > 0:
-            self._next = following, self._thread.submit(self._source.read_at, *following)
+        if not self._fetched or self._fetched[0][0] != (offset, length):
+            self._fetched.clear()
+            self._fetch(offset, length)
+        data = self._fetched.popleft()[1].result()
+        following = self._fetched[-1][0] if self._fetched else (offset, length)
+        while len(self._fetched) < _AHEAD and sum(following) < self.size:
+            start = sum(following)
+            following = (start, min(length, self.size - start))
+            self._fetch(*following)
         return data
+
+    def _fetch(self, offset: int, length: int) -> None:
+        future = self._threads.submit(self._source.read_at, offset, length)
+        self._fetched.append(((offset, length), future))
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +66,7 @@ class ReadAhead:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 class DurableWriter:

@@ -5,8 +5,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-from liveos.formats.binary import Extent, ExtentSource, FileSource
+from liveos.formats.binary import Extent, ExtentSource
 from liveos.host import disk, ext4
+from liveos.host.direct import from_disk
 from liveos.host.run import drain, feed
 from liveos.host.tools import Command
 from liveos.host.transfer import PIECE, DurableWriter, Progress, forget_cached, hash_file
@@ -95,5 +96,5 @@ def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Progress) -
     extents = [
         Extent(volume.offset + part.offset if part.written else None, part.size) for part in runs
     ]
-    with FileSource(volume.path) as source:
+    with from_disk(volume.path) as source:
         return hash_file(ExtentSource(source, extents), size, progress)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
-from liveos.formats import grub_pc
 from liveos.formats.binary import (
     ByteSource,
     ExtentSource,
@@ -20,6 +19,7 @@ from liveos.formats.binary import (
     MemorySource,
     Window,
 )
+from liveos.formats.programs import grub_pc
 from liveos.host import disk, ext4
 from liveos.host.run import run
 from liveos.host.target import NEXT_DISK

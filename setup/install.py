@@ -25,7 +25,14 @@ def main(purposes: list[str]) -> int:
     family = next((name for name, tool in PROOF_OF_FAMILY.items() if shutil.which(tool)), None)
     if family is None:
         return fail("neither apt-get nor dnf is here; install what setup/packages.toml lists")
-    wanted = [package[family] for purpose in purposes for package in declared[purpose]]
+    wanted = sorted(
+        {
+            package[family]
+            for purpose in purposes
+            for package in declared[purpose]
+            if family in package
+        }
+    )
     missing = missing_debian(wanted) if family == "debian" else missing_fedora(wanted)
     if not missing:
         print(f"system packages: all {len(wanted)} are installed")

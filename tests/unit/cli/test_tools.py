@@ -75,7 +75,7 @@ def test_check_of_an_unknown_verb_is_wrong_usage(capsys: pytest.CaptureFixture[s
 def test_the_set_up_installs_what_the_program_needs(family: str) -> None:
     """One list for the set-up, one declaration in the program: the first covers the second."""
     listed = tomllib.loads((CHECKOUT / "setup" / "packages.toml").read_text())
-    installed = {package[family] for purpose in listed.values() for package in purpose}
+    installed = {package.get(family) for purpose in listed.values() for package in purpose}
     brought = (*ALL_TOOLS, *look_for_files())
     needed = {name for each in brought for name in getattr(each, family).split()}
     assert needed <= installed

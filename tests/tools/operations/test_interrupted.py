@@ -26,7 +26,7 @@ from liveos.operations.execute import execute
 from liveos.operations.plan import Plan
 from liveos.operations.steps import Copy
 from liveos.report import NullReporter
-from tests.tools.operations.tiny import MIB, make_plan, run
+from tests.tools.operations.tiny import MIB, SIZE, make_plan, run
 
 pytestmark = pytest.mark.tools
 
@@ -167,16 +167,44 @@ def test_a_target_that_changed_after_planning_is_kept(iso: Path, tmp_path: Path)
     assert target.read_bytes() == b"precious"
 
 
-def test_a_damaged_source_is_found_before_anything_is_written(iso: Path, tmp_path: Path) -> None:
-    damaged = tmp_path / "damaged.iso"
+@pytest.fixture
+def damaged(iso: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ISO with one bit that has changed."""
+    path = tmp_path_factory.mktemp("damaged") / "damaged.iso"
     data = bytearray(iso.read_bytes())
     data[len(data) // 2] ^= 1
-    damaged.write_bytes(data)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_damaged_source_leaves_no_file(damaged: Path, tmp_path: Path) -> None:
     target = tmp_path / "stick.img"
-    with pytest.raises(ProblemsFoundError, match="is damaged"):
+    with pytest.raises(ProblemsFoundError, match="is damaged") as caught:
         execute(make_plan(damaged, target))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged.iso"]
+    assert "--no-verify" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == []
     execute(make_plan(damaged, target, verify=False))
+    assert target.exists()
+
+
+def test_a_damaged_source_leaves_a_disk_as_it_was(damaged: Path, tmp_path: Path) -> None:
+    target = tmp_path / "disk.img"
+    target.write_bytes(b"precious" * (SIZE // 8))
+    with pytest.raises(ProblemsFoundError, match="is damaged") as caught:
+        execute(make_plan(damaged, target, size=None, erase=True))
+    assert "is as it was" in str(caught.value.hint)
+    assert target.read_bytes() == b"precious" * (SIZE // 8)
+
+
+def test_a_damaged_source_leaves_the_file_that_was_to_be_replaced(
+    damaged: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "stick.img"
+    target.write_bytes(b"precious")
+    with pytest.raises(ProblemsFoundError, match="is damaged"):
+        execute(make_plan(damaged, target, erase=True))
+    assert target.read_bytes() == b"precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["stick.img"]
 
 
 def test_a_source_that_became_shorter_leaves_nothing(iso: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def main() -> None:
         files |= run_guest(suite, _CASE + _SPECIAL, inputs | {"ext4": ext4}).files
         _sort(suite, files, facts, members)
     members["facts.json"] = json.dumps(facts, indent=1, sort_keys=True).encode()
-    FIXTURES.write_bytes(lzma.compress(_tar(members), preset=9))
+    FIXTURES.write_bytes(lzma.compress(_tar(members), preset=9 | lzma.PRESET_EXTREME))
 
 
 def _script(case: Case) -> str:

@@ -66,7 +66,7 @@ class KernelModel:
                 self.committed = slot
                 return False
             if self.next_free <= new:
-                self.next_free = new + 1
+                self.next_free = (new + 1) % (1 << 64)
             self.map[old] = new
         return True
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for the project as a whole: licences, mirrors, the man page, completion files."""
 
+import ast
 import os
 import re
 import subprocess
@@ -22,6 +23,39 @@ COMMAND = typer.main.get_command(app)
 SUBCOMMANDS = COMMAND.commands  # type: ignore[attr-defined]
 
 
+# Modules that no test imports, and the test file that goes through them.
+TESTED_THROUGH = {
+    "liveos.cli.inspect": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.options": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.proof_view": "tests/unit/cli/test_prove.py",
+    "liveos.cli.prove": "tests/unit/cli/test_prove.py",
+    "liveos.cli.render": "tests/unit/cli/test_medium_view.py",
+    "liveos.cli.text": "tests/unit/cli/test_main.py",
+    "liveos.cli.tools": "tests/unit/cli/test_tools.py",
+    "liveos.host.disk": "tests/tools/operations/test_interrupted.py",
+    "liveos.host.grub": "tests/tools/operations/test_install.py",
+    "liveos.host.interrupts": "tests/tools/operations/test_interrupted.py",
+    "liveos.host.serial": "tests/vm/test_prove.py",
+    "liveos.host.volume_files": "tests/tools/operations/test_install.py",
+    "liveos.medium.boot_files": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.images": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.loaders": "tests/tools/medium/test_inspect.py",
+    "liveos.medium.memory": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.open_scene": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.root": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.scene": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.volume": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
+    "liveos.operations.install_steps": "tests/unit/operations/test_install.py",
+    "liveos.operations.machine": "tests/unit/operations/test_boot.py",
+    "liveos.operations.new_stick": "tests/unit/operations/test_install.py",
+    "liveos.operations.payload": "tests/unit/operations/test_install.py",
+    "liveos.operations.perform": "tests/tools/operations/test_install.py",
+    "liveos.operations.refusals": "tests/unit/operations/test_install.py",
+    "liveos.operations.source_check": "tests/tools/operations/test_interrupted.py",
+}
+
+
 def sources(*places: str) -> list[Path]:
     return sorted(path for place in places for path in (CHECKOUT / place).rglob("*.py"))
 
@@ -34,6 +68,38 @@ def sources(*places: str) -> list[Path]:
 def test_every_source_names_its_licence(path: Path) -> None:
     head = path.read_text().splitlines()[:2]
     assert "# SPDX-License-Identifier: Apache-2.0" in head
+
+
+def imported_by_tests() -> set[str]:
+    """Every module, and every name in one, that a test file imports."""
+    names: set[str] = set()
+    for path in sources("tests"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def is_tested(module: str, imported: set[str]) -> bool:
+    """A test imports the module, or something of the package of one format or menu around it."""
+    package = module.rpartition(".")[0]
+    is_inner = package.count(".") == 2
+    return module in imported or (is_inner and any(name.startswith(package) for name in imported))
+
+
+def test_every_module_is_tested_or_says_through_which_test() -> None:
+    source = CHECKOUT / "src"
+    imported = imported_by_tests()
+    modules = {
+        ".".join(path.relative_to(source).with_suffix("").parts)
+        for path in sources("src")
+        if not path.name.startswith("__")
+    }
+    untested = {module for module in modules if not is_tested(module, imported)}
+    assert untested == set(TESTED_THROUGH)
+    assert all((CHECKOUT / path).exists() for path in TESTED_THROUGH.values())
 
 
 def test_the_version_is_one() -> None:

@@ -58,7 +58,7 @@ def _measure(line: list[str]) -> int:
 def in_turn(first: list[str], second: list[str], times: int) -> tuple[float, float]:
     """The median seconds of two programs that run in turn, so that both see the same machine."""
     pairs = [(run(first).seconds, run(second).seconds) for _ in range(times)]
-    return _median([one for one, _ in pairs]), _median([other for _, other in pairs])
+    return median([one for one, _ in pairs]), median([other for _, other in pairs])
 
 
 def copy_and_sync(source: Path, target: Path) -> float:
@@ -69,7 +69,7 @@ def copy_and_sync(source: Path, target: Path) -> float:
     return time.perf_counter() - start
 
 
-def _median(numbers: list[float]) -> float:
+def median(numbers: list[float]) -> float:
     return sorted(numbers)[len(numbers) // 2]
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress on a terminal: one redrawn line below the finished steps."""
+"""Progress on a terminal: one redrawn line below the finished steps that took time."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -18,15 +19,19 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from liveos.cli.progress import duration, finding_line
-from liveos.cli.text import printable
+from liveos.cli.text import duration, finding_line, printable
 from liveos.report import Finding
 from liveos.sizes import format_size
 
+_WORTH_A_LINE = 0.5
+"""Seconds; of a step that was quicker nothing stays on the screen."""
+
 
 @contextmanager
-def bar_reporter(console: Console) -> Iterator["BarReporter"]:
-    """A reporter whose line is gone when the operation is over; finished steps stay."""
+def bar_reporter(
+    console: Console, clock: Callable[[], float] = time.monotonic
+) -> Iterator["BarReporter"]:
+    """A reporter whose line is gone when the operation is over; steps that took time stay."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False, table_column=_one_line(2)),
@@ -34,7 +39,9 @@ def bar_reporter(console: Console) -> Iterator["BarReporter"]:
         _Amount(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console, expand=True, transient=True) as progress:
+    with Progress(
+        *columns, console=console, expand=True, transient=True, get_time=clock
+    ) as progress:
         bar = BarReporter(progress)
         yield bar
         bar.finish()
@@ -66,10 +73,16 @@ class BarReporter:
         """The bar of a step that is over becomes a plain line, so that bars do not pile up."""
         if self._task is not None:
             task = self._progress.tasks[-1]
-            line = f"{task.description}  {duration(task.elapsed or 0)}"
-            self._progress.console.print(Text(line))
+            seconds = task.elapsed or 0
+            if seconds >= _WORTH_A_LINE:
+                line = f"{task.description}  {_moved(task)}{duration(seconds)}"
+                self._progress.console.print(Text(line))
             self._progress.remove_task(self._task)
             self._task = None
+
+
+def _moved(task: Task) -> str:
+    return f"{format_size(int(task.completed))} in " if task.completed else ""
 
 
 class _Amount(ProgressColumn):

@@ -113,7 +113,8 @@ def _kernel_words(text: str) -> tuple[str, ...]:
 
 
 def _carry_out(output: Output, plan: "Plan", target: Path) -> None:
-    from liveos.cli.progress import duration, reporter
+    from liveos.cli.progress import reporter
+    from liveos.cli.text import duration
     from liveos.operations.execute import execute
 
     start = time.monotonic()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A medium for people: its layers with their three sizes, what boots it, what it can remember."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from rich.console import RenderableType
@@ -14,6 +15,7 @@ from liveos.medium.model import (
     Boot,
     Container,
     Entry,
+    Firmware,
     Image,
     ImplantedMd5,
     Initramfs,
@@ -184,11 +186,20 @@ def _entries(image: Image, *, verbose: bool) -> Iterator[RenderableType]:
         return
     yield heading("  Boot entries", "* starts by itself")
     lines = table("  ", "firmware", "entry", "starts")
-    for entry in image.entries:
+    for entry, firmware in _by_firmware(image.entries):
         title = " > ".join(words(part).strip(" ->") for part in (*entry.submenu, entry.title))
         mark, style = ("  *", "bold") if entry.default else ("", "")
-        lines.add_row(mark, entry.firmware, title, _starts(entry, verbose=verbose), style=style)
+        lines.add_row(mark, firmware, title, _starts(entry, verbose=verbose), style=style)
     yield lines
+
+
+def _by_firmware(entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
+    """Entries with the firmware that shows them; what both show alike is one."""
+    shown: dict[Entry, list[Entry]] = {}
+    for entry in entries:
+        shown.setdefault(replace(entry, firmware=Firmware.BIOS, menu=""), []).append(entry)
+    for alike in shown.values():
+        yield alike[0], ", ".join(entry.firmware for entry in alike)
 
 
 def _starts(entry: Entry, *, verbose: bool) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from liveos.cli.output import Output, ProgressStyle
-from liveos.cli.text import printable
+from liveos.cli.text import duration, finding_line, printable
 from liveos.report import Finding, Reporter, Severity
 from liveos.sizes import format_size
 
@@ -143,19 +143,6 @@ def _amount(done: int, total: int | None) -> str:
     if not total:
         return format_size(done)
     return f"{format_size(done)} of {format_size(total)}, {done * 100 // total} %"
-
-
-def duration(seconds: float) -> str:
-    """Whole seconds in words, minutes apart."""
-    whole = int(seconds + 0.5)
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
-
-
-def finding_line(finding: Finding) -> str:
-    """One finding as one line, with its repair."""
-    kind = "note" if finding.severity is Severity.INFO else finding.severity.value
-    repair = f" ({finding.repair})" if finding.repair else ""
-    return printable(f"{kind}: {finding.message}{repair}")
 
 
 def _print_finding(finding: Finding, stream: TextIO) -> None:

@@ -19,7 +19,13 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     """A table without frames: it can be read, and cut with other programs."""
     lines = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
-        lines.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        # What a row is about comes first, and is often a path: the other columns make room.
+        lines.add_column(
+            name,
+            justify="right" if name in right else "left",
+            overflow="fold",
+            no_wrap=name == columns[0] or name in right,
+        )
     return lines
 
 

@@ -30,7 +30,6 @@ TESTED_THROUGH = {
     "liveos.cli.proof_view": "tests/unit/cli/test_prove.py",
     "liveos.cli.prove": "tests/unit/cli/test_prove.py",
     "liveos.cli.render": "tests/unit/cli/test_medium_view.py",
-    "liveos.cli.text": "tests/unit/cli/test_main.py",
     "liveos.cli.tools": "tests/unit/cli/test_tools.py",
     "liveos.host.disk": "tests/tools/operations/test_interrupted.py",
     "liveos.host.grub": "tests/tools/operations/test_install.py",

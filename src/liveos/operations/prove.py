@@ -10,7 +10,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from liveos.errors import UsageError
+from liveos.errors import UnsupportedError, UsageError
+from liveos.formats.identify import identify
 from liveos.host.firmware import FirmwareKind, find_uefi
 from liveos.host.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
 from liveos.operations.boot_words import PROOF_WORDS
@@ -89,6 +90,12 @@ def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None)
     target = target.absolute()
     with open_target(target) as source:
         from_iso = is_iso(source)
+        if identify(source) is None:
+            # A machine would wait for it as long as patience lasts.
+            raise UnsupportedError(
+                f"{target} has no partition table and no filesystem: nothing in it can boot",
+                hint=f"liveos inspect {target} says what can be seen of it",
+            )
     must_remember = not from_iso if request.persistence is None else request.persistence
     mark = Mark()
     tasks: list[Task] = [mark.leave, mark.look] if must_remember else [_only_look]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from liveos.errors import UnsupportedError
 from liveos.host.qemu import Accelerator, Machine
 from liveos.medium.model import PersistenceKind
 from liveos.operations import prove as module
@@ -82,7 +83,8 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
         monkeypatch.setattr(module, "make_layer", lambda *_: None)
         monkeypatch.setattr(module, "edit_menus", lambda *_: MenuEdits(("/grub.cfg",)))
         medium = tmp_path / "stick.img"
-        medium.write_bytes(bytes(1 << 16))
+        # The signature of an MBR: enough of a disk to be worth a try.
+        medium.write_bytes(bytes(510) + b"\x55\xaa" + bytes(1 << 16))
         wanted = request or ProveRequest()
         own = replace(wanted, output=tmp_path / "out", accelerator=Accelerator.TCG)
         return prove(medium, own)
@@ -95,6 +97,13 @@ def test_two_boots_and_a_mark_prove_a_stick(play: Play) -> None:
     assert (len(proof.boots), proof.marker_survived, proof.problems) == (2, True, ())
     assert proof.proved
     assert proof.not_shown == ()
+
+
+def test_what_cannot_boot_is_not_waited_for(tmp_path: Path) -> None:
+    medium = tmp_path / "blank.img"
+    medium.write_bytes(bytes(1 << 16))
+    with pytest.raises(UnsupportedError, match="nothing in it can boot"):
+        prove(medium, ProveRequest())
 
 
 def test_a_lost_mark_is_a_problem(play: Play) -> None:

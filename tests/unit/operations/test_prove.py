@@ -83,8 +83,10 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
         monkeypatch.setattr(module, "make_layer", lambda *_: None)
         monkeypatch.setattr(module, "edit_menus", lambda *_: MenuEdits(("/grub.cfg",)))
         medium = tmp_path / "stick.img"
-        # The signature of an MBR: enough of a disk to be worth a try.
-        medium.write_bytes(bytes(510) + b"\x55\xaa" + bytes(1 << 16))
+        # An MBR with one partition: enough of a disk to be worth a try.
+        partition = bytes([0x80, 0, 0, 0, 0x83, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0])
+        table = bytes(446) + partition + bytes(48) + b"\x55\xaa"
+        medium.write_bytes(table + bytes(1 << 16))
         wanted = request or ProveRequest()
         own = replace(wanted, output=tmp_path / "out", accelerator=Accelerator.TCG)
         return prove(medium, own)

@@ -13,9 +13,12 @@ import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-RESULTS = CHECKOUT / "demo"
+# Below the checkout, where the commands are run.
+RESULTS = Path("demo")
+SOURCE = RESULTS / "live.iso"
 STICK = RESULTS / "stick.img"
 PROOF = RESULTS / "proof"
+LIVEOS = ".venv/bin/liveos"
 OVERLAY = "512M"
 ROOM = 3 << 30  # for what is not the image: the ESP, the overlay, and air
 
@@ -28,8 +31,7 @@ class Clock:
 
     def run(self, what: str, made: str, line: list[str]) -> None:
         """Run a command, and note what it made; a failure ends the demonstration."""
-        shown = [word.removeprefix(f"{CHECKOUT}/") for word in line]
-        print(f"\n$ {shlex.join(shown)}", flush=True)
+        print(f"\n$ {shlex.join(line)}", flush=True)
         start = time.monotonic()
         status = subprocess.run(line, check=False, cwd=CHECKOUT).returncode
         if status:
@@ -47,23 +49,24 @@ def main() -> None:
     parser.add_argument("--iso", type=Path, help="a live image; without it one is built")
     clock = Clock()
     iso = (parser.parse_args().iso or build(clock)).resolve()
-    RESULTS.mkdir(exist_ok=True)
-    liveos = str(CHECKOUT / ".venv" / "bin" / "liveos")
     size = str(iso.stat().st_size + ROOM)
+    (CHECKOUT / RESULTS).mkdir(exist_ok=True)
+    (CHECKOUT / SOURCE).unlink(missing_ok=True)
+    (CHECKOUT / SOURCE).symlink_to(iso)
 
-    clock.run("inspect", f"looked into {iso.name}", [liveos, "inspect", str(iso)])
-    install = [liveos, "install", "--size", size, "--overlay", OVERLAY, "--erase", "--yes"]
-    made = f"{STICK.relative_to(CHECKOUT)}, with {OVERLAY} to keep changes in"
-    clock.run("install", made, [*install, str(iso), str(STICK)])
-    prove = [liveos, "prove", "--output", str(PROOF), str(STICK)]
-    made = f"booted twice and remembered; logs and screenshots in {PROOF.relative_to(CHECKOUT)}/"
+    clock.run("inspect", f"looked into {iso.name}", [LIVEOS, "inspect", str(SOURCE)])
+    install = [LIVEOS, "install", "--size", size, "--overlay", OVERLAY, "--erase", "--yes"]
+    made = f"{STICK}, with {OVERLAY} to keep changes in"
+    clock.run("install", made, [*install, str(SOURCE), str(STICK)])
+    prove = [LIVEOS, "prove", "--output", str(PROOF), str(STICK)]
+    made = f"booted twice and remembered; logs and screenshots in {PROOF}/"
     clock.run("prove", made, prove)
     clock.table()
 
 
 def build(clock: Clock) -> Path:
     """The bookworm image of the tests: built in a few minutes, or found in the cache."""
-    line = [sys.executable, "-m", "tests.images", "nested"]
+    line = [".venv/bin/python", "-m", "tests.images", "nested"]
     clock.run("build", "the live image of Debian bookworm, cached", line)
     found = subprocess.run([*line, "--list"], check=True, cwd=CHECKOUT, stdout=subprocess.PIPE)
     return Path(found.stdout.decode().split("\t")[2].strip())

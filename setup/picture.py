@@ -38,7 +38,7 @@ def main() -> int:
         assert process.stdout
         for printed in process.stdout:
             print(printed, end="", flush=True)
-            recorded.append(printed.rstrip().replace(str(Path.home()), "~"))
+            recorded.append(printed.rstrip())
     if process.returncode == 0:
         draw(cut_progress(recorded))
     return process.returncode

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record a run of the demonstration as the README's picture: ``make picture``.
 
-The picture shows what was printed, in its colours; long runs of progress lines are cut, and the cut
-says how many lines it took.
+The picture shows what was printed, in its colours. What a command has printed at length is cut in the
+middle, and the cut says how many lines it took.
 """
 
 import io
@@ -18,9 +18,9 @@ from rich.text import Text
 CHECKOUT = Path(__file__).resolve().parent.parent
 PICTURE = CHECKOUT / "docs" / "demo.svg"
 COLUMNS = 96
-KEPT = 3  # lines of progress that stay before and after a cut
+HEAD, TAIL = 18, 5  # lines that stay of what a command prints
 
-_PROGRESS = re.compile(r"(\[\d+/\d+\]|    \S+ \S+ of ) ")
+_FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
 def main() -> int:
@@ -40,23 +40,25 @@ def main() -> int:
             print(printed, end="", flush=True)
             recorded.append(printed.rstrip())
     if process.returncode == 0:
-        draw(cut_progress(recorded))
+        draw(shorten(recorded))
     return process.returncode
 
 
-def cut_progress(lines: list[str]) -> list[str]:
-    """The lines, with the middle of each long run of progress replaced by its number."""
-    kept: list[str] = []
-    run: list[str] = []
-    for line in [*lines, ""]:
-        if _PROGRESS.match(line):
-            run.append(line)
-            continue
-        middle = len(run) - 2 * KEPT
-        kept += [*run[:KEPT], f"  … {middle} lines …", *run[-KEPT:]] if middle > 1 else run
-        run = []
-        kept.append(line)
-    return kept
+def shorten(lines: list[str]) -> list[str]:
+    """The lines, with the middle of what each command has printed replaced by its number."""
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith("$ "):
+            blocks.append([])
+        blocks[-1].append(line)
+    return [line for block in blocks for line in cut(block)]
+
+
+def cut(block: list[str]) -> list[str]:
+    middle = len(block) - HEAD - TAIL
+    if middle <= 1:
+        return block
+    return [*block[:HEAD], "", f"  … {middle} lines …", "", *block[-TAIL:]]
 
 
 def draw(lines: list[str]) -> None:
@@ -64,7 +66,8 @@ def draw(lines: list[str]) -> None:
     for line in lines:
         console.print(Text.from_ansi(line), soft_wrap=True)
     PICTURE.parent.mkdir(exist_ok=True)
-    console.save_svg(str(PICTURE), title="make demo")
+    # Any monospaced font of the reader will do: no picture should fetch one.
+    PICTURE.write_text(_FONTS.sub("", console.export_svg(title="make demo")))
     print(f"wrote {PICTURE.relative_to(CHECKOUT)}")
 
 

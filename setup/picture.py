@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record a run of the demonstration as the README's picture: ``make picture``.
 
-The picture shows what was printed, in its colours. What a command has printed at length is cut in the
-middle, and the cut says how many lines it took.
+The picture shows what was printed, in its colours. What a command has printed at length is cut in
+the middle, and the cut says how many lines it took.
 """
 
 import io

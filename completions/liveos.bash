@@ -1,4 +1,3 @@
-
 _liveos_completion() {
     local IFS=$'
 '
@@ -9,4 +8,3 @@ _liveos_completion() {
 }
 
 complete -o default -F _liveos_completion liveos
-

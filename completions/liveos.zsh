@@ -1,4 +1,3 @@
-
 #compdef liveos
 
 _liveos_completion() {
@@ -6,4 +5,3 @@ _liveos_completion() {
 }
 
 compdef _liveos_completion liveos
-

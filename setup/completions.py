@@ -15,7 +15,8 @@ def main() -> None:
         environment = {**os.environ, "_LIVEOS_COMPLETE": f"source_{shell}"}
         line = [sys.executable, "-m", "liveos"]
         text = subprocess.run(line, capture_output=True, env=environment, check=True).stdout
-        (DIRECTORY / f"liveos.{shell}").write_bytes(text)
+        # zsh looks for #compdef in the first line.
+        (DIRECTORY / f"liveos.{shell}").write_bytes(text.strip() + b"\n")
         print(f"wrote completions/liveos.{shell}")
 
 

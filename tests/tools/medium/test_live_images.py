@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The readers on real live images, where `python3 -m tests.images` has built them."""
 
-import re
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,16 +41,22 @@ def _extract(source: FileSource, paths: tuple[str, ...], where: Path) -> tuple[I
     return iso, node
 
 
-def test_initramfs_is_what_lsinitrd_says(source: FileSource, tmp_path: Path) -> None:
+def test_initramfs_is_what_the_lsinitrd_of_its_own_time_says(
+    source: FileSource, tmp_path: Path
+) -> None:
+    """dpkg and lsinitrd were asked inside the image's own root when it was built.
+
+    The host's lsinitrd need not know what a newer dracut has written.
+    """
+    facts = json.loads(source.path.with_suffix(".json").read_text())
     iso, node = _extract(source, _INITRAMFS, tmp_path / "initrd")
     before = source.bytes_read
     contents = read_initramfs(iso.open(node))
     assert source.bytes_read - before < 20 << 20
-    said = run("lsinitrd", tmp_path / "initrd")
-    assert re.findall("(?m)^Version: dracut-(.*)", said) == [contents.dracut]
-    assert said.split("dracut modules:\n")[1].split("\n=")[0].split() == list(contents.modules)
-    assert f"usr/lib/modules/{contents.kernel}/" in said
-    assert contents.systemd == ("usr/lib/systemd/systemd" in said)
+    assert contents.dracut == facts["dracut"]
+    assert list(contents.modules) == facts["initramfs_modules"]
+    assert contents.kernel == facts["kernel"]
+    assert contents.systemd == ("systemd" in facts["initramfs_modules"])
 
 
 def test_kernel_is_what_file_says(source: FileSource, tmp_path: Path) -> None:

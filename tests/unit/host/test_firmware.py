@@ -10,7 +10,7 @@ from liveos.errors import ToolMissingError
 from liveos.host.firmware import FirmwareKind, find_uefi, installed
 
 
-def describe(  # noqa: PLR0917 - a table of one description's fields
+def describe(
     directory: Path,
     name: str,
     features: tuple[str, ...] = (),

@@ -45,12 +45,7 @@ TESTED_THROUGH = {
     "liveos.medium.scene": "tests/unit/medium/test_inspect.py",
     "liveos.medium.volume": "tests/unit/medium/test_inspect.py",
     "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
-    "liveos.operations.install_steps": "tests/unit/operations/test_install.py",
-    "liveos.operations.machine": "tests/unit/operations/test_boot.py",
-    "liveos.operations.new_stick": "tests/unit/operations/test_install.py",
-    "liveos.operations.payload": "tests/unit/operations/test_install.py",
     "liveos.operations.perform": "tests/tools/operations/test_install.py",
-    "liveos.operations.refusals": "tests/unit/operations/test_install.py",
     "liveos.operations.source_check": "tests/tools/operations/test_interrupted.py",
 }
 

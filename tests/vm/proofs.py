@@ -16,8 +16,8 @@ import pytest
 from liveos.errors import ToolMissingError
 from liveos.host.firmware import FirmwareKind, find_uefi
 from liveos.host.qemu import Attachment
-from liveos.operations.proof import BootReport, Proof
-from liveos.operations.prove import ProveRequest, prove
+from liveos.operations.prove.proof import BootReport, Proof
+from liveos.operations.prove.proving import ProveRequest, prove
 from tests.images.cache import cached
 from tests.images.recipes import Recipe
 

@@ -18,7 +18,7 @@ from liveos.errors import ExitStatus
 from liveos.host.firmware import FirmwareKind
 from liveos.host.qemu import Attachment
 from liveos.medium.model import PersistenceKind
-from liveos.operations.proof import Proof
+from liveos.operations.prove.proof import Proof
 from tests.images.recipes import EROFS, FLAT, NESTED, Recipe
 from tests.vm.proofs import (
     digest,

@@ -82,7 +82,7 @@ def install(
     from liveos.host.target import look_at
     from liveos.medium.inspect import inspect
     from liveos.medium.model import PersistenceKind
-    from liveos.operations import install as operation
+    from liveos.operations.install import planning as operation
     from liveos.sizes import parse_bytes, parse_size
 
     request = operation.InstallRequest(

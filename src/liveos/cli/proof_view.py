@@ -9,8 +9,8 @@ from rich.text import Text
 
 from liveos.cli.render import place, table, words
 from liveos.cli.text import printable
-from liveos.operations.judgement import Memory
-from liveos.operations.proof import BootReport, Proof
+from liveos.operations.prove.judgement import Memory
+from liveos.operations.prove.proof import BootReport, Proof
 
 
 def proof_view(proof: Proof) -> Iterator[RenderableType]:

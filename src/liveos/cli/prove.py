@@ -43,9 +43,9 @@ def prove(
     from liveos.cli.progress import reporter
     from liveos.host.firmware import FirmwareKind
     from liveos.host.qemu import Attachment
-    from liveos.operations.proof import proof_document
-    from liveos.operations.prove import ProveRequest
-    from liveos.operations.prove import prove as run_proof
+    from liveos.operations.prove.proof import proof_document
+    from liveos.operations.prove.proving import ProveRequest
+    from liveos.operations.prove.proving import prove as run_proof
 
     request = ProveRequest(
         firmware=FirmwareKind(firmware),

@@ -20,10 +20,15 @@ from liveos.host.qemu import (
     qemu_command,
 )
 from liveos.host.run import interact
-from liveos.operations.boot_words import CONSOLE_WORDS
-from liveos.operations.machine import choose_attachment, open_target, own_variables, workspace
-from liveos.operations.menu_edits import edit_menus, is_iso
-from liveos.operations.throw_away import make_layer
+from liveos.operations.guests.kernel_words import CONSOLE_WORDS
+from liveos.operations.guests.layer import make_layer
+from liveos.operations.guests.machine import (
+    choose_attachment,
+    open_target,
+    own_variables,
+    workspace,
+)
+from liveos.operations.guests.menu_edits import edit_menus, is_iso
 from liveos.report import Finding, NullReporter, Reporter, Severity
 
 # What a window needs to know of the desktop that it opens on.

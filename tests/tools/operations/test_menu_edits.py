@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import FileSource
-from liveos.operations.menu_edits import edit_menus, is_iso
-from liveos.operations.throw_away import make_layer
+from liveos.operations.guests.layer import make_layer
+from liveos.operations.guests.menu_edits import edit_menus, is_iso
 
 pytestmark = pytest.mark.tools
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from liveos.operations.guest import Patience
-from liveos.operations.observation import observe
+from liveos.operations.guests.guest import Patience
+from liveos.operations.prove.observation import observe
 from tests.unit.operations.machine_room import Talk, guest
 
 pytestmark = pytest.mark.tools

@@ -15,7 +15,7 @@ from liveos.formats.binary import Extent, FileSource
 from liveos.formats.iso9660.isomd5 import read as read_sum
 from liveos.host.target import look_at
 from liveos.medium.model import Boot, FileRef, ImplantedMd5, Kernel, Loader, Medium
-from liveos.operations.install import InstallRequest, plan
+from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.plan import Plan
 from liveos.sizes import Size
 from tests.unit.operations import sources

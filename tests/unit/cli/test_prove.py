@@ -11,10 +11,10 @@ from liveos.errors import ExitStatus
 from liveos.host.firmware import FirmwareKind
 from liveos.host.qemu import Attachment
 from liveos.medium.model import PersistenceKind
-from liveos.operations import prove as operation
-from liveos.operations.judgement import Memory
-from liveos.operations.proof import BootReport, Proof
-from liveos.operations.prove import ProveRequest
+from liveos.operations.prove import proving as operation
+from liveos.operations.prove.judgement import Memory
+from liveos.operations.prove.proof import BootReport, Proof
+from liveos.operations.prove.proving import ProveRequest
 from liveos.report import Reporter
 
 BOOT = BootReport(

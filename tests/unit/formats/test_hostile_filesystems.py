@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import struct
 import time
-from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -65,7 +64,7 @@ changes = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_
 
 
 @pytest.mark.parametrize("name", TRUSTING)
-@settings(max_examples=40, deadline=timedelta(seconds=20))
+@settings(max_examples=40)
 @given(changes)
 def test_changed_bytes(name: str, changes: list[Change]) -> None:
     data = changed(name, changes)

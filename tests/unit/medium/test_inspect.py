@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liveos.errors import LiveosError, UnsupportedError, UsageError
@@ -223,7 +223,6 @@ IMAGES = {
 }
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(sorted(IMAGES)),
     st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=8),

@@ -213,7 +213,7 @@ def test_faults_name_slots() -> None:
     assert RecordFaults(wild).leaked_chunks == 98 - 2  # chunks 34 and 67 are areas
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LIKELY_STORES, st.one_of(st.none(), st.integers(0, 40000)))
 def test_any_store_can_be_checked(data: bytes, origin_size: int | None) -> None:
     for level in Level:

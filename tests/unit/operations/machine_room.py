@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from liveos.operations.guest import BootFiles, Guest, Patience
+from liveos.operations.guests.guest import BootFiles, Guest, Patience
 from tests.unit.host.test_qmp import qemu
 
 Talk = Callable[[socket.socket], None]

@@ -25,7 +25,7 @@ from liveos.medium.model import (
     PersistenceOption,
     Root,
 )
-from liveos.operations.layout import Identities
+from liveos.operations.install.layout import Identities
 
 MIB = 1 << 20
 GIB = 1 << 30

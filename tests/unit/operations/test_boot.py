@@ -11,7 +11,7 @@ from liveos.host.qemu import Accelerator
 from liveos.host.tools import Command
 from liveos.operations import boot as module
 from liveos.operations.boot import BootRequest, Screen, boot
-from liveos.operations.menu_edits import MenuEdits
+from liveos.operations.guests.menu_edits import MenuEdits
 from liveos.report import Finding, NullReporter
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from liveos.operations.boot_signs import (
+from liveos.operations.guests.signs import (
     ASKS_ABOUT_OVERLAY,
     find_trouble,
     last_words,

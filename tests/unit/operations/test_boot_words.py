@@ -3,7 +3,7 @@
 
 import pytest
 
-from liveos.operations.boot_words import edit_menu, has_kernel_line
+from liveos.operations.guests.kernel_words import edit_menu, has_kernel_line
 
 WORDS = ("console=ttyS0", "mark")
 

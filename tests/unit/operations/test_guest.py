@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from liveos.operations.guest import BootFailedError, Patience
-from liveos.operations.serial_shell import NoAnswerError
+from liveos.operations.guests.guest import BootFailedError, Patience
+from liveos.operations.guests.shell import NoAnswerError
 from tests.unit.operations.machine_room import Process, Talk, guest, saying, silent
 
 QUICK = Patience(boot=1.5, silence=0.5, answer=0.5, power_off=0.2)

@@ -19,7 +19,7 @@ from liveos.errors import (
 )
 from liveos.host.target import Content, Target, TargetKind
 from liveos.medium.model import Boot, Image, Medium, PersistenceKind
-from liveos.operations.install import InstallRequest, plan
+from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.plan import Plan, plan_document
 from liveos.operations.steps import Copy, CreateImage, InstallCore, MakeUnbootable, Write
 from liveos.sizes import Size

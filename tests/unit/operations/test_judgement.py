@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from liveos.medium.model import PersistenceKind
-from liveos.operations.judgement import Memory, find_memory, why_not_persistent
-from liveos.operations.observation import (
+from liveos.operations.prove.judgement import Memory, find_memory, why_not_persistent
+from liveos.operations.prove.observation import (
     Observation,
     overlay_path,
     parse_loops,

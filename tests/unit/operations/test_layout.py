@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveos.operations.layout import ALIGNMENT, esp_size, lay_out, least_size
+from liveos.operations.install.layout import ALIGNMENT, esp_size, lay_out, least_size
 from tests.unit.operations.sources import GIB, IDENTITIES, MIB
 
 SIZES = st.integers(min_value=0, max_value=3000 * GIB).map(lambda size: size // 512 * 512)

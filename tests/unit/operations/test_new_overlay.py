@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from liveos.errors import NoSpaceError, UnsupportedError
 from liveos.medium.model import PersistenceKind
-from liveos.operations.new_overlay import choose_kind, snapshot_size
+from liveos.operations.install.overlay import choose_kind, snapshot_size
 from liveos.sizes import Size
 from tests.unit.operations.sources import FLAT, GIB, MIB, NESTED
 

@@ -11,15 +11,15 @@ import pytest
 from liveos.errors import UnsupportedError
 from liveos.host.qemu import Accelerator, Machine
 from liveos.medium.model import PersistenceKind
-from liveos.operations import prove as module
-from liveos.operations.guest import BootFiles, Patience
-from liveos.operations.judgement import Memory, find_memory
-from liveos.operations.menu_edits import MenuEdits
-from liveos.operations.observation import Observation, parse_mounts
-from liveos.operations.proof import BootReport, Proof, proof_document
-from liveos.operations.prove import ProveRequest, memory_problems, prove
-from liveos.operations.serial_shell import Answer
-from liveos.operations.watched_boot import Task
+from liveos.operations.guests.guest import BootFiles, Patience
+from liveos.operations.guests.menu_edits import MenuEdits
+from liveos.operations.guests.shell import Answer
+from liveos.operations.prove import proving as module
+from liveos.operations.prove.judgement import Memory, find_memory
+from liveos.operations.prove.observation import Observation, parse_mounts
+from liveos.operations.prove.proof import BootReport, Proof, proof_document
+from liveos.operations.prove.proving import ProveRequest, memory_problems, prove
+from liveos.operations.prove.watched_boot import Task
 
 STICK = "33 24 8:3 / /run/initramfs/overlayfs rw shared:1 - ext4 /dev/sda3 rw\n"
 RUN = "24 1 0:22 / /run rw shared:2 - tmpfs tmpfs rw\n"

@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveos.operations.serial_shell import Answer, Question, ask
+from liveos.operations.guests.shell import Answer, Question, ask
 
 QUESTION = Question("uname -r", "c0ffee")
 

@@ -73,7 +73,7 @@ def has_hole(device: bytearray) -> bool:
     return False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(BURSTS, st.data())
 def test_nothing_acknowledged_is_missing(bursts: list[int], data: st.DataObject) -> None:
     run = run_of(bursts)
@@ -93,7 +93,7 @@ def test_nothing_acknowledged_is_missing(bursts: list[int], data: st.DataObject)
     assert ("A2" in codes) == has_hole(device)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(BURSTS, st.data())
 def test_cleared_tails_stay_dead(bursts: list[int], data: st.DataObject) -> None:
     """Fact 7, cured: rewrite the last area, and a kernel that goes on revives nothing."""
@@ -114,7 +114,7 @@ def test_cleared_tails_stay_dead(bursts: list[int], data: st.DataObject) -> None
     assert read_store(MemorySource(bytes(device))).tail.first is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.integers(0, 255), st.data())
 def test_a_new_store_cut_off_is_no_store(
     runs: list[int], garbage: int, data: st.DataObject

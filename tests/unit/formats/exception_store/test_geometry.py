@@ -72,7 +72,7 @@ def filled(chunks: int, sectors: int) -> tuple[KernelModel, int]:
     return model, good
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(3, 700), st.sampled_from([1, 2, 4]))
 def test_filling_any_size(chunks: int, sectors: int) -> None:
     geometry = Geometry(sectors)

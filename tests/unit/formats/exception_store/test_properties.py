@@ -53,7 +53,7 @@ WRITES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CHUNKS, st.integers(12, 400), WRITES, st.booleans(), st.sampled_from(["P", "PO"]))
 def test_reader_sees_what_the_model_did(
     sectors: int, store_sectors: int, writes: list[tuple[int, int, int]], reload: bool, option: str
@@ -82,7 +82,7 @@ def test_reader_sees_what_the_model_did(
         assert view.changed_chunks == len(model.map)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CHUNKS, WRITES, st.data())
 def test_view_at_random_places(
     sectors: int, writes: list[tuple[int, int, int]], data: st.DataObject
@@ -104,7 +104,7 @@ def test_view_at_random_places(
         view.read_at(start, len(whole) - start + 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CHUNKS, WRITES, st.integers(0, 200), st.booleans())
 def test_merge_in_any_steps_gives_the_view(
     sectors: int, writes: list[tuple[int, int, int]], steps: int, reload: bool
@@ -129,7 +129,7 @@ def test_merge_in_any_steps_gives_the_view(
     assert model.status() == f"{fresh}/400 {fresh}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CHUNKS, st.lists(st.integers(1, 40), max_size=12), st.integers(0, 255))
 def test_written_store_equals_the_models(sectors: int, runs: list[int], garbage: int) -> None:
     """Whole-chunk writes by the kernel's model and by `StoreWriter`: the same bytes."""
@@ -217,7 +217,7 @@ LIKELY_STORES = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=3000), LIKELY_STORES), st.sampled_from([None, *Duplicates]))
 @example(b"", None)
 def test_any_bytes_are_a_store_or_an_error(data: bytes, rule: Duplicates | None) -> None:
@@ -283,7 +283,7 @@ def test_an_area_larger_than_a_block_is_read_in_pieces() -> None:
     assert store.tail.first == 110_000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(2, 30)), max_size=32),
     st.sampled_from(Duplicates),

@@ -7,8 +7,8 @@ from liveos.host.target import Target
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.bootline import Installed
 from liveos.medium.model import Medium, PersistenceKind
-from liveos.operations.layout import Identities, Layout
-from liveos.operations.payload import Payload
+from liveos.operations.install.layout import Identities, Layout
+from liveos.operations.install.payload import Payload
 from liveos.sizes import Size
 
 _REST = Size()

@@ -11,9 +11,9 @@ from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
 from liveos.medium.model import PersistenceKind
-from liveos.operations import menu, refusals
-from liveos.operations.new_stick import Stick
-from liveos.operations.payload import Payload, menu_entries
+from liveos.operations.install import menu, refusals
+from liveos.operations.install.payload import Payload, menu_entries
+from liveos.operations.install.stick import Stick
 from liveos.operations.steps import (
     Allocate,
     AwaitCheck,

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from liveos.operations.serial_shell import Answer
+from liveos.operations.guests.shell import Answer
 
 _CMDLINE = "cat /proc/cmdline"
 _KERNEL = "uname -r"

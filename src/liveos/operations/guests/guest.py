@@ -19,8 +19,8 @@ from liveos.host import run
 from liveos.host.qemu import Machine, SerialSocket, qemu_command
 from liveos.host.qmp import Monitor
 from liveos.host.serial import SerialLine, listen
-from liveos.operations.boot_signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
-from liveos.operations.serial_shell import Answer, NoAnswerError, ask
+from liveos.operations.guests.shell import Answer, NoAnswerError, ask
+from liveos.operations.guests.signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
 
 # The target, or the end of all jobs: a target stays inactive when something it requires failed.
 _IS_UP = (

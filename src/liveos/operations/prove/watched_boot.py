@@ -9,11 +9,11 @@ from pathlib import Path
 
 from liveos.errors import LiveosError
 from liveos.host.qemu import Machine
-from liveos.operations.guest import BootFailedError, BootFiles, Guest, Patience, start
-from liveos.operations.judgement import find_memory
-from liveos.operations.observation import Mount, Observation, observe
-from liveos.operations.proof import BootReport
-from liveos.operations.serial_shell import NoAnswerError
+from liveos.operations.guests.guest import BootFailedError, BootFiles, Guest, Patience, start
+from liveos.operations.guests.shell import NoAnswerError
+from liveos.operations.prove.judgement import find_memory
+from liveos.operations.prove.observation import Mount, Observation, observe
+from liveos.operations.prove.proof import BootReport
 
 Task = Callable[[Guest, Observation], list[str]]
 """What to do in the running guest; returns the problems that it found, as sentences."""

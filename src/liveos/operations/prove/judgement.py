@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from liveos.medium.model import PersistenceKind
-from liveos.operations.observation import Observation, overlay_path
+from liveos.operations.prove.observation import Observation, overlay_path
 
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "rootfs"})
 # dracut makes the temporary snapshot store here, in the initramfs (boot-contract.md 2.8 a).

@@ -17,7 +17,7 @@ from liveos.medium.model import (
     Loader,
     Medium,
 )
-from liveos.operations.menu import MenuEntry, image_directory
+from liveos.operations.install.menu import MenuEntry, image_directory
 from liveos.report import Severity
 
 LOADER_DIRECTORY = "/EFI/BOOT"

@@ -14,15 +14,20 @@ from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.identify import identify
 from liveos.host.firmware import FirmwareKind, find_uefi
 from liveos.host.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
-from liveos.operations.boot_words import PROOF_WORDS
-from liveos.operations.guest import BootFiles, Guest, Patience
-from liveos.operations.judgement import find_memory, why_not_persistent
-from liveos.operations.machine import choose_attachment, open_target, own_variables, workspace
-from liveos.operations.menu_edits import edit_menus, is_iso
-from liveos.operations.observation import Observation
-from liveos.operations.proof import BootReport, Proof
-from liveos.operations.throw_away import make_layer
-from liveos.operations.watched_boot import Task, watch_boot
+from liveos.operations.guests.guest import BootFiles, Guest, Patience
+from liveos.operations.guests.kernel_words import PROOF_WORDS
+from liveos.operations.guests.layer import make_layer
+from liveos.operations.guests.machine import (
+    choose_attachment,
+    open_target,
+    own_variables,
+    workspace,
+)
+from liveos.operations.guests.menu_edits import edit_menus, is_iso
+from liveos.operations.prove.judgement import find_memory, why_not_persistent
+from liveos.operations.prove.observation import Observation
+from liveos.operations.prove.proof import BootReport, Proof
+from liveos.operations.prove.watched_boot import Task, watch_boot
 from liveos.report import NullReporter, Reporter
 
 

@@ -14,12 +14,12 @@ from liveos.host.tools import DEBUGFS, E2FSCK, GRUB_MKIMAGE, MKE2FS, MKFS_FAT, M
 from liveos.host.volumes import Ext4Volume, FatVolume, ext4_capacity, ext4_size
 from liveos.medium.bootline import Installed, label_problem
 from liveos.medium.model import Medium, PersistenceKind
-from liveos.operations import refusals
-from liveos.operations.install_steps import install_steps
-from liveos.operations.layout import Identities, Layout, lay_out, least_size
-from liveos.operations.new_overlay import LEAST_SNAPSHOT, choose_kind, snapshot_size
-from liveos.operations.new_stick import InstallRequest, Stick
-from liveos.operations.payload import Payload, choose_image, payload_of
+from liveos.operations.install import refusals
+from liveos.operations.install.layout import Identities, Layout, lay_out, least_size
+from liveos.operations.install.overlay import LEAST_SNAPSHOT, choose_kind, snapshot_size
+from liveos.operations.install.payload import Payload, choose_image, payload_of
+from liveos.operations.install.sequence import install_steps
+from liveos.operations.install.stick import InstallRequest, Stick
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
 

@@ -11,7 +11,7 @@ from liveos.errors import (
 )
 from liveos.host.target import Target, TargetKind
 from liveos.medium.model import Medium
-from liveos.operations.layout import Layout
+from liveos.operations.install.layout import Layout
 from liveos.sizes import format_size
 
 _MIB = 1024 * 1024

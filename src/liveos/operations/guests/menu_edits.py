@@ -25,9 +25,9 @@ from liveos.formats.partitions import read_table
 from liveos.formats.tree import FileKind, FileTree, Node
 from liveos.host.run import run
 from liveos.host.volumes import Ext4Volume, FatVolume
-from liveos.operations.boot_words import edit_menu, has_kernel_line
-from liveos.operations.menu import DIRECTORY
-from liveos.operations.throw_away import Patch
+from liveos.operations.guests.kernel_words import edit_menu, has_kernel_line
+from liveos.operations.guests.layer import Patch
+from liveos.operations.install.menu import DIRECTORY
 
 _MENU_SUFFIXES = (".cfg", ".conf", ".lst")
 _LARGEST_MENU = 256 * 1024

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from liveos.host.firmware import FirmwareKind
-from liveos.operations.judgement import Memory
-from liveos.operations.observation import Observation
+from liveos.operations.prove.judgement import Memory
+from liveos.operations.prove.observation import Observation
 
 
 @dataclass(frozen=True, slots=True)

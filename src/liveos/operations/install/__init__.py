@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``liveos install``: an image onto a new stick, as a plan."""
+
+from liveos.operations.install.planning import plan
+from liveos.operations.install.stick import InstallRequest
+
+__all__ = ["InstallRequest", "plan"]

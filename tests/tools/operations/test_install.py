@@ -23,7 +23,7 @@ ESP_FILES = {
     "/liveos/LiveOS/vmlinuz": "/images/pxeboot/vmlinuz",
     "/liveos/LiveOS/initrd.img": "/images/pxeboot/initrd.img",
 }
-TEXTS = {"/EFI/BOOT/grub.cfg", "/liveos/LiveOS/menu.cfg"}
+TEXTS = {"/EFI/BOOT/grub.cfg", "/boot/grub/grub.cfg", "/liveos/LiveOS/menu.cfg"}
 UUID = str(IDENTITIES.live_filesystem)
 OVERLAY = f"/LiveOS/overlay-TINY-LIVE-{UUID}"
 

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 MENU = "/EFI/BOOT/grub.cfg"
 """The menu of the stick, on the ESP."""
 
+DEBIAN_MENU = "/boot/grub/grub.cfg"
+"""Where the signed GRUB of Debian 13 and later looks on the ESP: started by shim, it does not know
+the directory that it was started from (its ``$cmdpath`` is empty; seen with 2.12-9+deb13u2)."""
+
+DEBIAN_MENU_TEXT = f"source ($root){MENU}\n"
+
 DIRECTORY = "/liveos"
 """Where each image has a directory for its kernel, its initramfs and its part of the menu."""
 

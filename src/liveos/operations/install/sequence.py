@@ -115,7 +115,8 @@ def _overlay_steps(stick: Stick) -> list[Step]:
 
 def _fill_esp(stick: Stick) -> list[Step]:
     request, payload, esp = stick.request, stick.payload, stick.esp
-    directories = (menu.DIRECTORY, menu.image_directory(request.name), "/EFI", "/EFI/BOOT")
+    own = (menu.DIRECTORY, menu.image_directory(request.name))
+    directories = (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
     entries = menu_entries(payload, stick.installed, request.kernel_arguments)
     image_menu = menu.image_menu(entries, payload.efi_verb)
     identities = request.identities
@@ -129,6 +130,7 @@ def _fill_esp(stick: Stick) -> list[Step]:
         ),
         Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
         Write(Place(esp, menu.MENU), stick_menu),
+        Write(Place(esp, menu.DEBIAN_MENU), menu.DEBIAN_MENU_TEXT),
     ]
 
 

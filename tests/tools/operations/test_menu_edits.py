@@ -120,6 +120,23 @@ def test_every_menu_of_an_iso(tmp_path: Path) -> None:
     assert read_menu(str(boot_image)) == EDITED
 
 
+def test_a_menu_that_outgrows_its_sectors_moves_within_the_volume(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "boot").mkdir(parents=True)
+    lines = "linux /k root=live:X\n" * 90
+    assert len(lines) < 2048 < len(lines) + 90 * len("mark ")
+    for name in ("grub.cfg", "other.cfg"):
+        (tree / "boot" / name).write_text(f"# {name}\n{lines}")
+    iso = tmp_path / "live.iso"
+    run("xorrisofs", "-quiet", "-o", iso, "-R", "-V", "LIVE", tree)
+    seen, menus = edited_copy(iso, tmp_path)
+    assert len(menus) == 2
+    assert seen.stat().st_size == iso.stat().st_size
+    for name in ("grub.cfg", "other.cfg"):
+        edited = extract(seen, f"/boot/{name}", tmp_path).decode()
+        assert edited == f"# {name}\n{lines.replace('root=', 'mark root=')}"
+
+
 def test_a_menu_on_ext4(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "syslinux").mkdir(parents=True)

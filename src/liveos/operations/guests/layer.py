@@ -20,10 +20,9 @@ class Patch:
 
 
 def make_layer(medium: Path, layer: Path, patches: tuple[Patch, ...] = ()) -> None:
-    """A layer over ``medium`` that has ``patches``; it grows when they lie behind its end."""
+    """A layer over ``medium`` that has ``patches``."""
     with FileSource(medium) as source:
-        ends = [patch.offset + len(patch.data) for patch in patches]
-        size = max([source.size, *ends])
-    run(layer_command(medium, layer, -(-size // _SECTOR) * _SECTOR))
+        size = -(-source.size // _SECTOR) * _SECTOR
+    run(layer_command(medium, layer, size))
     for patch in patches:
         run(patch_command(layer, patch.offset, len(patch.data)), stdin=patch.data)

@@ -37,6 +37,7 @@ _BOOT_DIRECTORIES = frozenset(
 _EXT = frozenset({IdentifiedKind.EXT2, IdentifiedKind.EXT3, IdentifiedKind.EXT4})
 _DEEPEST = 6  # /EFI/BOOT/x/y/z; deeper trees are somebody's loop
 _SECTOR = 2048
+_SYSTEM_AREA = 16 * _SECTOR  # ECMA-119 6.2.1
 _BLOCK = 4096
 _PIECE = 1 << 20
 
@@ -92,9 +93,10 @@ def _filesystems(source: ByteSource) -> Iterator[tuple[Window, "_Kind"]]:
 
 
 def _edit_iso(source: ByteSource, edit: _Edit) -> MenuEdits:
-    """The menus in an ISO's own tree, put behind its end, where there is room for any text.
+    """The menus in an ISO's own tree: in their own sectors, or in unused ones of the system area.
 
-    A directory record holds its file's block and size twice, in both byte orders (ECMA-119
+    Space behind the volume's end would never be short, but GRUB 2.12 does not read there. A
+    directory record holds its file's block and size twice, in both byte orders (ECMA-119
     7.3.3). Those sixteen bytes name the file uniquely, so they are looked for as they are, which
     also finds its hard links.
     """
@@ -106,17 +108,29 @@ def _edit_iso(source: ByteSource, edit: _Edit) -> MenuEdits:
         for extent in tree.extents(directory) or ()
         if extent.offset is not None
     ]
-    edits, end = MenuEdits(), _padded(source.size)
+    edits, unused = MenuEdits(), _unused_offset(source)
     for node, text in _menus(tree, edit):
         new = edit(text).encode("utf-8", "surrogateescape")
         (extent,) = tree.extents(node) or ()
         assert extent.offset is not None
-        records = _records(listings, _location(extent.offset, node.size), _location(end, len(new)))
-        content = Patch(end, new.ljust(_padded(len(new)), b"\0"))
+        place = extent.offset
+        if _padded(len(new)) > _padded(node.size):
+            place, unused = unused, unused + _padded(len(new))
+        if unused > _SYSTEM_AREA:
+            break
+        records = _records(
+            listings, _location(extent.offset, node.size), _location(place, len(new))
+        )
+        content = Patch(place, new.ljust(_padded(len(new)), b"\0"))
         names = (node.path,) if has_kernel_line(text) else ()
         edits += MenuEdits(names, (content, *records))
-        end += len(content.data)
     return edits
+
+
+def _unused_offset(source: ByteSource) -> int:
+    """Where the zeros at the end of the system area begin; before are boot code and tables."""
+    area = source.read_at(0, _SYSTEM_AREA)
+    return max(_SECTOR, _padded(len(area.rstrip(b"\0"))))
 
 
 def _records(listings: list[tuple[int, bytes]], old: bytes, new: bytes) -> Iterator[Patch]:

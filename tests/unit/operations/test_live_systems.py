@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from liveos.medium.model import PersistenceKind
-from liveos.operations.judgement import find_memory
-from liveos.operations.observation import Observation, observe
+from liveos.operations.guests.shell import Answer
 from liveos.operations.prove import memory_problems
-from liveos.operations.serial_shell import Answer
+from liveos.operations.prove.judgement import find_memory
+from liveos.operations.prove.observation import Observation, observe
 
 SYSTEMS = json.loads((Path(__file__).parents[2] / "data" / "live_systems.json").read_text())
 # The order in which `observe` asks; a question tells its answer by a part of it.

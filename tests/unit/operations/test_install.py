@@ -98,7 +98,7 @@ def test_the_menu_starts_with_memory_and_without_the_media_check() -> None:
     ]
     first, second, third = (line for line in text.splitlines() if line.startswith("  linux "))
     uuid = IDENTITIES.live_filesystem
-    overlay = f"rd.live.overlay=UUID={uuid}:/LiveOS/overlay-Fedora-WS-Live-3-{uuid}"
+    overlay = f"rd.live.overlay=UUID={uuid}:/LiveOS/overlay-Fedora-WS-Live-{uuid}"
     assert f"root=live:UUID={uuid}" in first
     assert overlay in first
     assert "rd.live.overlay" not in second
@@ -309,3 +309,21 @@ def refusal(request: InstallRequest, source: Medium) -> NoSpaceError | None:
 
 def test_the_source_is_not_named_as_lost() -> None:
     assert str(ISO) not in " ".join(plan(REQUEST, medium(), NEW_FILE).destroys)
+
+
+@pytest.mark.parametrize(
+    ("volume", "label"),
+    [
+        ("Fedora-WS-Live-42", "Fedora-WS-Live"),
+        ("Fedora-KDE-41", "Fedora-KDE-41"),
+        ("Fedora-14-x86_64-Live-Desktop.is", "Fedora-14-x86_64"),
+        ("openSUSE_Leap_15.2_KDE_Live", "openSUSE_Leap"),
+        ("A label with blanks", "A-label-with"),
+        ("Unbrokenlongnameofadisk", "Unbrokenlongname"),
+        ("/:", "LIVE"),
+        (None, "LIVE"),
+    ],
+)
+def test_a_label_is_cut_between_words(volume: str | None, label: str) -> None:
+    made = str(plan(REQUEST, medium(label=volume), NEW_FILE).steps)
+    assert f"'-L', '{label}'" in made

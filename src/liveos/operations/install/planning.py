@@ -148,9 +148,15 @@ def _stick(  # noqa: PLR0913, PLR0917 - gathers decisions; each has been made on
 
 
 def _default_label(volume_label: str | None) -> str:
-    """The volume label as far as ext4 can hold it and an initramfs can use it."""
+    """The volume label as far as ext4 can hold it and an initramfs can use it.
+
+    One that is too long ends with a whole word: half a version number would be a wrong one.
+    """
     label = re.sub(r"[^A-Za-z0-9._+-]+", "-", volume_label or "").strip("-._+")
-    return label[:_LABEL_LIMIT].rstrip("-._+") or "LIVE"
+    if len(label) > _LABEL_LIMIT:
+        whole = re.match(rf".{{1,{_LABEL_LIMIT}}}(?=[-_+])", label)
+        label = whole[0] if whole else label[:_LABEL_LIMIT]
+    return label.rstrip("-._+") or "LIVE"
 
 
 def _notes(stick: Stick) -> list[str]:

@@ -2,7 +2,8 @@
 """Debian kernels with their device-mapper modules, packed for a start in a few seconds.
 
 A kernel is fetched by apt into a private state directory (no root, nothing installed), once for
-each suite, and kept in the test cache.
+each suite, and kept in the test cache. ``python3 -m tests.vm.snapshot_guest`` fetches what is
+missing, so that tests need only read it.
 """
 
 import fcntl
@@ -49,6 +50,8 @@ def guest_kernel(suite: str) -> GuestKernel:
     """The newest kernel of a Debian suite at the time of the first call."""
     home = cache_directory() / "kernels" / f"{suite}-{_recipe()}"
     kernel = GuestKernel(suite, home / "vmlinuz", home / "initramfs")
+    if kernel.initramfs.exists():
+        return kernel
     home.mkdir(parents=True, exist_ok=True)
     with _locked(home / "lock"):
         if not kernel.initramfs.exists():

@@ -87,3 +87,8 @@ put() {  # put DEVICE BLOCK_SIZE SEEK SKIP COUNT: direct writes from in/writes, 
     /bin/dd if=in/writes of=$1 bs=$2 seek=$3 skip=$4 count=$5 oflag=direct conv=notrunc 2>/dev/null
 }
 """
+
+
+if __name__ == "__main__":
+    for name in SUITES:
+        print(guest_kernel(name).image)

@@ -43,7 +43,7 @@ def boot(
     console: Console = ConsoleName.AUTO,
     snapshot: Snapshot = False,
     memory: Memory = "2G",
-    cpus: Cpus = 2,
+    cpus: Cpus = None,
 ) -> None:
     """Start a medium in a virtual machine."""
     from liveos.cli.progress import reporter

@@ -31,7 +31,10 @@ Target = Annotated[Path, typer.Argument(metavar="TARGET", help="A stick, an imag
 Firmware = Annotated[FirmwareName, typer.Option("--firmware", help="What starts the machine.")]
 Attach = Annotated[AttachmentName, typer.Option("--attach", help="How the machine sees TARGET.")]
 Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of the machine.")]
-Cpus = Annotated[int, typer.Option("--cpus", metavar="N", min=1, help="Processors.")]
+Cpus = Annotated[
+    int | None,
+    typer.Option("--cpus", metavar="N", min=1, help="Processors; else 2, or 1 without KVM."),
+]
 
 
 def memory_mib(text: str) -> int:

@@ -37,7 +37,7 @@ def prove(
     no_persistence: NoPersistence = False,
     directory: LogDirectory = None,
     memory: Memory = "2G",
-    cpus: Cpus = 2,
+    cpus: Cpus = None,
 ) -> ExitStatus:
     """Prove that a medium boots, and that it remembers."""
     from liveos.cli.progress import reporter

@@ -65,7 +65,7 @@ class BootRequest:
     snapshot: bool = False
     screen: Screen = Screen.AUTO
     memory_mib: int = 2048
-    cpus: int = 2
+    cpus: int | None = None
     accelerator: Accelerator | None = None
 
 

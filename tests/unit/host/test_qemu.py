@@ -63,12 +63,16 @@ def test_a_comma_in_a_name_starts_no_option() -> None:
 @pytest.mark.parametrize(
     ("accelerator", "words"),
     [
-        (Accelerator.TCG, "-accel tcg,thread=multi -cpu max,-erms"),
-        (Accelerator.KVM, "-accel kvm -cpu host"),
+        (Accelerator.TCG, "-accel tcg,thread=multi -cpu max,-erms -smp 1"),
+        (Accelerator.KVM, "-accel kvm -cpu host -smp 2"),
     ],
 )
 def test_the_processor_fits_the_accelerator(accelerator: Accelerator, words: str) -> None:
     assert words in line(replace(MACHINE, accelerator=accelerator))
+
+
+def test_as_many_processors_as_asked_for() -> None:
+    assert "-smp 4" in line(replace(MACHINE, cpus=4))
 
 
 def test_a_bios_machine_has_no_flash() -> None:

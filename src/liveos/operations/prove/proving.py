@@ -44,7 +44,7 @@ class ProveRequest:
     attachment: Attachment | None = None
     persistence: bool | None = None
     memory_mib: int = 2048
-    cpus: int = 2
+    cpus: int | None = None
     output: Path | None = None
     accelerator: Accelerator | None = None
     patience: Patience = field(default_factory=Patience)

@@ -20,7 +20,8 @@ STICK = RESULTS / "stick.img"
 PROOF = RESULTS / "proof"
 LIVEOS = ".venv/bin/liveos"
 OVERLAY = "512M"
-ROOM = 3 << 30  # for what is not the image: the ESP, the overlay, and air
+GIB = 1 << 30
+ROOM = 3 * GIB  # for what is not the image: the ESP, the overlay, and air
 
 
 class Clock:
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--iso", type=Path, help="a live image; without it one is built")
     clock = Clock()
     iso = (parser.parse_args().iso or build(clock)).resolve()
-    size = str(iso.stat().st_size + ROOM)
+    size = f"{-(-(iso.stat().st_size + ROOM) // GIB)}G"
     (CHECKOUT / RESULTS).mkdir(exist_ok=True)
     (CHECKOUT / SOURCE).unlink(missing_ok=True)
     (CHECKOUT / SOURCE).symlink_to(iso)

@@ -18,7 +18,7 @@ from rich.text import Text
 CHECKOUT = Path(__file__).resolve().parent.parent
 PICTURE = CHECKOUT / "docs" / "demo.svg"
 COLUMNS = 96
-HEAD, TAIL = 18, 5  # lines that stay of what a command prints
+HEAD, TAIL = 16, 5  # lines that stay of what a command prints
 
 _FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 

@@ -32,8 +32,8 @@ its end; otherwise it is asked for.
 
 The report
 ----------
-Each boot that reaches multi-user writes to the first serial port, whatever the boot line says. A
-line ends in CR LF, an absent fact has an empty value:
+Each boot, once it has reached multi-user, writes to the first serial port, whatever the boot line
+says. A line ends in CR LF, an absent fact has an empty value:
 
     LIVEOS-REPORT begin
     name=value
@@ -49,7 +49,8 @@ root            the root's mount, likewise
 home            /home's mount, likewise; empty when it is part of the root
 swap            swap files and devices in use, blank-separated
 overlay         snapshot, linear, overlayfs or none
-overlay_store   the file or directory that takes the writes, as the booted system sees it
+overlay_store   the file or directory that takes the writes: a file's path starts where its
+                filesystem does, or at the root of the booted system
 overlay_device  the mount that holds that store, as in `live`; when the overlay is temporary: empty,
                 or a tmpfs
 overlay_status  dmsetup status live-rw, to the letter (not for overlayfs)

@@ -24,18 +24,12 @@ def collect_facts(recipe: Recipe, parts: Parts, iso: Path, log: Log) -> dict[str
         "initramfs_modules": parts.fact("initramfs-modules").split(),
         "iso": {"size": iso.stat().st_size, **_blkid(iso, log)},
         "squashfs_img": {"size": parts.squashfs.stat().st_size, **_blkid(parts.squashfs, log)},
-        "squashfs_superblock": None
-        if recipe.payload is Payload.EROFS
-        else _squashfs_superblock(parts, log),
+        "squashfs_superblock": _squashfs_superblock(recipe, parts, log),
         "erofs_superblock": _colon_table(parts.fact("dump.erofs")) or None,
         "rootfs_img": _colon_table(parts.fact("dumpe2fs")) or None,
         "implanted_md5": _implanted_md5(iso, log),
-        "el_torito": log.output(
-            ["xorriso", "-indev", iso, "-report_el_torito", "plain"]
-        ).splitlines(),
-        "system_area": log.output(
-            ["xorriso", "-indev", iso, "-report_system_area", "plain"]
-        ).splitlines(),
+        "el_torito": _xorriso(iso, "-report_el_torito", log),
+        "system_area": _xorriso(iso, "-report_system_area", log),
         "packages": dict(line.split("\t") for line in parts.fact("packages").splitlines()),
     }
 
@@ -48,15 +42,19 @@ def _blkid(path: Path, log: Log) -> dict[str, str]:
     return {name.lower(): value for name, value in tags.items() if name != "DEVNAME"}
 
 
-def _squashfs_superblock(parts: Parts, log: Log) -> list[str]:
+def _squashfs_superblock(recipe: Recipe, parts: Parts, log: Log) -> list[str] | None:
+    if recipe.payload is Payload.EROFS:
+        return None
     return log.output(["unsquashfs", "-s", parts.squashfs]).splitlines()[1:]
+
+
+def _xorriso(iso: Path, report: str, log: Log) -> list[str]:
+    return log.output(["xorriso", "-indev", iso, report, "plain"]).splitlines()
 
 
 def _colon_table(text: str) -> dict[str, str]:
     """Read `name: value` lines, as dumpe2fs prints them."""
-    return {
-        match[1]: match[2] for match in re.finditer(r"^([A-Z][^:\n]*):\s+(.*)$", text, re.MULTILINE)
-    }
+    return dict(re.findall(r"^([A-Z][^:\n]*):\s+(.*)$", text, re.MULTILINE))
 
 
 def _implanted_md5(iso: Path, log: Log) -> dict[str, str]:

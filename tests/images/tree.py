@@ -12,6 +12,11 @@ from tests.images.programs import Log
 from tests.images.recipes import Recipe, Shape
 from tests.images.root import Parts
 
+# Fedora's GRUB reads the menu beside itself. So does Debian's before 2.12; from then on shim leaves
+# it without knowing its own directory, and it finds only this file, on the ISO or on the ESP.
+DEBIAN_MENU = "boot/grub/grub.cfg"
+DEBIAN_MENU_TEXT = "source ($root)/EFI/BOOT/grub.cfg\n"
+
 ISOLINUX_MODULES = ("vesamenu.c32", "ldlinux.c32", "libcom32.c32", "libutil.c32")
 
 
@@ -60,6 +65,7 @@ def _lay_out_grub2(recipe: Recipe, parts: Parts, medium: Medium, log: Log) -> No
     _copy_tree(parts.loaders / "grub/i386-pc", tree / "boot/grub2/i386-pc")
     _write(tree / "boot/grub2/grub.cfg", menus.render(recipe, "bios-grub.cfg"))
     _lay_out_lorax_efi(recipe, parts, tree)
+    _write(tree / DEBIAN_MENU, DEBIAN_MENU_TEXT)
     _make_esp(medium, "ANACONDA", log)
 
 
@@ -81,6 +87,7 @@ def _lay_out_kiwi(recipe: Recipe, parts: Parts, medium: Medium, log: Log) -> Non
     _write(tree / "boot/grub2/loopback.cfg", menus.render(recipe, "loopback.cfg"))
     _write(tree / "EFI/BOOT/grub.cfg", menus.render(recipe, "efi-grub.cfg"))
     _lay_out_signed_chain(parts, tree / "EFI/BOOT")
+    _write(tree / DEBIAN_MENU, DEBIAN_MENU_TEXT)
     _make_esp(medium, "BOOT", log, mebibytes=30)
     # Only now: these are in the ISO's tree alone.
     _link(parts.loaders / "shim/shimx64.efi.signed", tree / "EFI/BOOT/bootx64.efi")
@@ -128,13 +135,17 @@ def _lay_out_vendor_directory(parts: Parts, vendor: Path) -> None:
 
 
 def _make_esp(medium: Medium, label: str, log: Log, mebibytes: int | None = None) -> None:
-    """Write a FAT image of the tree's /EFI as it is now; just large enough unless told."""
+    """Write a FAT image of the tree's UEFI files as they are now; just large enough unless told."""
     source = medium.tree / "EFI"
     if mebibytes is None:
         content = sum(file.stat().st_size for file in source.rglob("*") if file.is_file())
         mebibytes = (content >> 20) + 3
     log.run(["mkfs.fat", "-n", label, "-C", medium.esp, str(mebibytes << 10)])
-    log.run(["mcopy", "-s", "-Q", "-i", medium.esp, source, "::/"])
+    log.run(["mcopy", "-s", "-i", medium.esp, source, "::/"])
+    menu = medium.tree / DEBIAN_MENU
+    if menu.exists():
+        log.run(["mmd", "-i", medium.esp, "::/boot", "::/boot/grub"])
+        log.run(["mcopy", "-i", medium.esp, menu, "::/boot/grub"])
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 #
-# Makes the root neutral, as a live image's must be: nothing in it may know the machine that built it.
+# Makes the root neutral, as a live image's must be: it knows nothing of the machine that built it.
 set -eu
 root=$1
 
@@ -15,5 +16,6 @@ echo liveos >"$root/etc/hostname"
 echo "$LIVEOS_GENERATION" >"$root/usr/lib/liveos-generation"
 
 for unit in liveos-report livesys; do
-    [ ! -e "$root/etc/systemd/system/$unit.service" ] || chroot "$root" systemctl enable "$unit.service"
+    [ ! -e "$root/etc/systemd/system/$unit.service" ] \
+        || chroot "$root" systemctl enable "$unit.service"
 done

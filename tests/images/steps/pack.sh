@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 #
 # Packs the root into out/squashfs.img: as ext4 inside squashfs, as squashfs, or as EROFS
 # ($LIVEOS_PAYLOAD). The filesystems whose details matter are made by the suite's own programs.
@@ -7,8 +8,8 @@ root=$1
 
 # What the bootstrap needs while it runs and removes only after this step.
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb
-rm -rf "$root"/etc/apt/apt.conf.d/00mmdebstrap "$root"/tmp/* "$root"/var/log/*.log "$root"/var/log/apt
-rm -f "$root/usr/sbin/policy-rc.d"
+rm -rf "$root"/tmp/* "$root"/var/log/*.log "$root"/var/log/apt
+rm -f "$root/etc/apt/apt.conf.d/00mmdebstrap" "$root/usr/sbin/policy-rc.d"
 mv -f "$root/usr/sbin/start-stop-daemon.REAL" "$root/usr/sbin/start-stop-daemon"
 
 # The packers see the root through a bind mount without its submounts, and with empty /dev and /run

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 #
-# Keeps the kernel modules whose path matches $LIVEOS_MODULES, and whatever those need; removes all others.
+# Keeps the kernel modules whose path matches $LIVEOS_MODULES, with what they need.
 set -eu
 root=$1
 

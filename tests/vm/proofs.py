@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from liveos.host.firmware import FirmwareKind
 from liveos.host.qemu import Attachment
+from liveos.operations.guests.guest import Guest
 from liveos.operations.prove.proof import BootReport, Proof
 from liveos.operations.prove.proving import ProveRequest, prove
 from tests.images.cache import cached
@@ -73,7 +75,19 @@ def prove_medium(
 ) -> Proof:
     """A proof of what is asked for, with the logs in ``output``."""
     request = ProveRequest(firmware=firmware, attachment=attachment, output=output)
-    return prove(medium, request)
+    with patch.object(Guest, "power_off", _power_off_after_the_report):
+        return prove(medium, request)
+
+
+_power_off = Guest.power_off
+
+
+def _power_off_after_the_report(guest: Guest, seconds: float = 240) -> None:
+    """The images report when their boot has ended, which is not before a proof is done asking."""
+    deadline = time.monotonic() + seconds
+    while "LIVEOS-REPORT end" not in guest.console.text and time.monotonic() < deadline:
+        guest.listen(0.5)
+    _power_off(guest)
 
 
 def report_of(boot: BootReport) -> dict[str, str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from liveos.formats.binary import MemorySource
 from liveos.formats.exception_store import Geometry, StoreWriter, create, read_store, write_area
-from liveos.medium.store_check import StoreState, check_store
+from liveos.medium.overlay.check import StoreState, check_store
 from tests.unit.formats.exception_store.kernel_model import FLUSH, KernelModel
 from tests.unit.formats.exception_store.test_properties import MemorySink
 

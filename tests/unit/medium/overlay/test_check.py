@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from liveos.formats.binary import FileSource, MemorySource
 from liveos.formats.exception_store import Geometry, Header, read_store
-from liveos.medium.store_check import Level, StoreState, check_store, infer_header
-from liveos.medium.store_faults import RecordFaults
+from liveos.medium.overlay.check import Level, StoreState, check_store, infer_header
+from liveos.medium.overlay.faults import RecordFaults
 from liveos.report import Severity
 from tests.data.snapshot_cases import Recorded, header, raw_store, recorded
 from tests.unit.formats.exception_store.kernel_model import KernelModel

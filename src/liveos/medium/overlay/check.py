@@ -23,7 +23,7 @@ from liveos.formats.exception_store import (
     read_header,
     read_store,
 )
-from liveos.medium.store_faults import RecordFaults, Slots
+from liveos.medium.overlay.faults import RecordFaults, Slots
 from liveos.report import Finding, Severity
 
 _PADDING_READ = 1 << 16

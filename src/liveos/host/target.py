@@ -13,6 +13,7 @@ from pathlib import Path
 from liveos.errors import LiveosError
 from liveos.host.run import run
 from liveos.host.tools import BLKID, SFDISK, Command
+from liveos.host.use import sysfs_directory, use_of
 from liveos.sizes import format_size
 
 NEXT_DISK = b"\xcd\x18\xeb\xfe"
@@ -85,7 +86,7 @@ def look_at(path: Path, source: Path) -> Target:
         sector_size=_sector_size(path) if kind is TargetKind.DEVICE else 512,
         writable=_is_writable(path, kind),
         is_source=_is_same(path, source),
-        in_use=_use(path, kind),
+        in_use=use_of(path),
         contents=tuple(_contents(path)) if size else (),
         free=_free(path.parent) if kind is TargetKind.FILE else None,
         part=_kind(_part(path)) if kind is TargetKind.FILE else TargetKind.MISSING,
@@ -172,64 +173,11 @@ def _sector_size(device: Path) -> int:
     return int(text) if text else 512
 
 
-def _sysfs_directory(device: Path) -> Path:
-    number = device.stat().st_rdev
-    return Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
-
-
 def _sysfs(device: Path, name: str) -> str | None:
     try:
-        return (_sysfs_directory(device) / name).read_text().strip()
+        return (sysfs_directory(device) / name).read_text().strip()
     except OSError:
         return None
-
-
-def _use(path: Path, kind: TargetKind) -> str | None:
-    if kind is TargetKind.FILE:
-        return next(_loop_devices_of(path), None)
-    return next(_device_uses(path), None)
-
-
-def _loop_devices_of(path: Path) -> Iterator[str]:
-    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        with suppress(OSError):
-            name = backing.read_text().strip()
-            if name == str(path) or _is_same(path, Path(name)):
-                yield f"it is attached to /dev/{backing.parent.parent.name}"
-
-
-def _device_uses(device: Path) -> Iterator[str]:
-    """What keeps a device, or a partition of it, from being overwritten."""
-    directory = _sysfs_directory(device)
-    parts = [directory, *(entry.parent for entry in directory.glob("*/partition"))]
-    mounts = dict(_mounts())
-    swaps = _swaps()
-    for part in parts:
-        name = Path(os.path.realpath(part)).name
-        with suppress(OSError):
-            number = (part / "dev").read_text().strip()
-            if number in mounts:
-                yield f"/dev/{name} is mounted on {mounts[number]}"
-        if f"/dev/{name}" in swaps:
-            yield f"/dev/{name} is swap space in use"
-        for holder in sorted((part / "holders").glob("*")):
-            yield f"/dev/{name} is used by /dev/{holder.name}"
-
-
-def _mounts() -> Iterator[tuple[str, str]]:
-    """(major:minor, mount point) of everything mounted (proc(5), mountinfo)."""
-    with suppress(OSError):
-        for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
-            fields = line.split()
-            yield fields[2], fields[4]
-
-
-def _swaps() -> frozenset[str]:
-    try:
-        lines = Path("/proc/swaps").read_text(errors="replace").splitlines()[1:]
-    except OSError:
-        return frozenset()
-    return frozenset(line.split()[0] for line in lines if line)
 
 
 def _contents(path: Path) -> Iterator[Content]:

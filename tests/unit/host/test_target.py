@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from liveos.host import target
 from liveos.host.target import UNFINISHED_NOTICE, TargetKind, look_at
 
 
@@ -69,44 +68,3 @@ def test_what_a_killed_run_left_is_known(
     found = look_at(tmp_path / "new.img", source)
     assert found.part is TargetKind.FILE
     assert found.part_is_ours is ours
-
-
-@pytest.fixture
-def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """/sys of a disk with one partition and a holder; the device itself is a file here."""
-    sys = tmp_path / "sys"
-    (sys / "sdz1" / "holders").mkdir(parents=True)
-    (sys / "sdz1" / "partition").write_text("1\n")
-    (sys / "sdz1" / "dev").write_text("8:161\n")
-    (sys / "dev").write_text("8:160\n")
-    monkeypatch.setattr(target, "_sysfs_directory", lambda _device: sys)
-    monkeypatch.setattr(target, "_swaps", frozenset)
-    monkeypatch.setattr(target, "_mounts", lambda: iter(()))
-    return sys
-
-
-def uses() -> list[str]:
-    return list(target._device_uses(Path("/dev/sdz")))
-
-
-def test_a_free_device(device: Path) -> None:
-    assert uses() == []
-
-
-def test_a_device_with_a_mounted_partition(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_mounts", lambda: iter([("8:161", "/run/media/me/LIVE")]))
-    assert uses() == ["/dev/sdz1 is mounted on /run/media/me/LIVE"]
-
-
-def test_a_device_with_swap(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_swaps", lambda: frozenset({"/dev/sdz1"}))
-    assert uses() == ["/dev/sdz1 is swap space in use"]
-
-
-def test_a_device_that_others_hold(device: Path) -> None:
-    (device / "sdz1" / "holders" / "dm-3").mkdir()
-    assert uses() == ["/dev/sdz1 is used by /dev/dm-3"]
-
-
-def test_mounts_are_those_of_this_process() -> None:
-    assert "/" in {point for _, point in target._mounts()}

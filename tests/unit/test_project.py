@@ -10,17 +10,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import typer.main
 
 from liveos import __version__
-from liveos.cli.app import VERBS, app
+from liveos.cli.verbs import OVERLAY_VERBS
+from liveos.cli.verbs import VERBS as SUMMARIES
 from liveos.errors import ExitStatus
+from tests.unit.commands import ROOT, VERBS, options
 
 CHECKOUT = Path(__file__).parents[2]
 MAN_PAGE = (CHECKOUT / "man" / "liveos.8").read_text()
-
-COMMAND = typer.main.get_command(app)
-SUBCOMMANDS = COMMAND.commands  # type: ignore[attr-defined]
 
 
 # Modules that no test imports, and the test file that goes through them.
@@ -114,21 +112,12 @@ def documented(text: str) -> set[str]:
     return {f"-{name}".replace("\\-", "-") for name in names}
 
 
-def options(command: object) -> set[str]:
-    return {
-        name
-        for parameter in command.params  # type: ignore[attr-defined]
-        for name in parameter.opts
-        if name.startswith("-")
-    } - {"--help", "-h"}
+SHARED = options(VERBS["tools"]) - {"--check"}
 
 
-SHARED = options(SUBCOMMANDS["tools"]) - {"--check"}
-
-
-@pytest.mark.parametrize("verb", sorted(SUBCOMMANDS))
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_the_man_page_has_every_option_of_every_verb_and_no_other(verb: str) -> None:
-    own = options(SUBCOMMANDS[verb]) - SHARED
+    own = options(VERBS[verb]) - SHARED
     assert documented(section(verb.upper())) == own
     synopsis = section("SYNOPSIS").partition(f".Cm {verb}\n")[2].partition("\n.Nm")[0]
     shown = {f"-{name}".replace("\\-", "-") for name in re.findall(r"Fl (\S+)", synopsis)}
@@ -136,12 +125,18 @@ def test_the_man_page_has_every_option_of_every_verb_and_no_other(verb: str) -> 
 
 
 def test_the_man_page_has_no_verb_that_does_not_exist() -> None:
-    shown = re.findall(r"^\.Op Ar options\n\.Cm (\S+)", section("SYNOPSIS"), re.MULTILINE)
-    assert sorted(shown) == sorted(SUBCOMMANDS) == sorted(verb.__name__ for verb in VERBS)
+    shown = re.findall(r"^\.Op Ar options\n\.Cm ([a-z ]+)", section("SYNOPSIS"), re.MULTILINE)
+    assert sorted(shown) == sorted(VERBS)
+
+
+def test_help_shows_for_each_verb_what_the_verb_says_itself() -> None:
+    summaries = {**SUMMARIES, **{f"overlay {name}": text for name, text in OVERLAY_VERBS.items()}}
+    for name, verb in VERBS.items():
+        assert summaries[name] == verb.help.splitlines()[0]
 
 
 def test_the_man_page_has_every_shared_option() -> None:
-    assert documented(section("DESCRIPTION")) - {"-h", "--help"} == options(COMMAND)
+    assert documented(section("DESCRIPTION")) - {"-h", "--help"} == options(ROOT)
 
 
 def test_the_man_page_has_every_exit_status_with_its_meaning() -> None:
@@ -182,7 +177,7 @@ def test_completion_offers_what_exists(line: str, offered: set[str]) -> None:
 
 def test_the_readme_names_every_verb() -> None:
     readme = (CHECKOUT / "README.md").read_text()
-    assert all(f"| `{verb}" in readme for verb in SUBCOMMANDS)
+    assert all(f"| `{verb}" in readme for verb in VERBS)
 
 
 def test_continuous_integration_runs_nothing_that_the_readme_does_not_name() -> None:

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line as a whole: which verbs there are."""
+"""The command line as a whole: the groups of verbs, and what may stand before a verb."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 import typer
 
 from liveos import __version__
-from liveos.cli.boot import boot
-from liveos.cli.inspect import inspect
-from liveos.cli.install import install
+from liveos.cli.lazy import LazyGroup
 from liveos.cli.options import verb
 from liveos.cli.output import Output
-from liveos.cli.prove import prove
-from liveos.cli.tools import tools
+from liveos.cli.verbs import OVERLAY_VERBS, VERBS
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with one value
@@ -21,17 +19,44 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with 
         raise typer.Exit
 
 
+class OverlayVerbs(LazyGroup):
+    """``liveos overlay VERB``."""
+
+    package = "liveos.cli.overlay"
+    summaries: ClassVar[Mapping[str, str]] = OVERLAY_VERBS
+
+
+overlay = typer.Typer(
+    name="overlay",
+    cls=OverlayVerbs,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+@overlay.callback()
+@verb
+def before_the_overlay_verb(_output: Output) -> None:
+    """See, check, repair and reshape the persistent overlay."""
+
+
+class Verbs(LazyGroup):
+    """``liveos VERB``."""
+
+    package = "liveos.cli"
+    summaries: ClassVar[Mapping[str, str]] = VERBS
+    groups: ClassVar[Mapping[str, typer.Typer]] = {"overlay": overlay}
+
+
 app = typer.Typer(
     name="liveos",
+    cls=Verbs,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-VERBS = (inspect, install, boot, prove, tools)
-
-for each in VERBS:
-    app.command()(verb(each))
 
 
 @app.callback()
@@ -46,4 +71,4 @@ def before_the_verb(
         ),
     ] = False,
 ) -> None:
-    """The whole life of a LiveOS stick: inspect, install, boot, prove."""
+    """The whole life of a LiveOS stick: inspect, install, boot, prove, keep its overlay healthy."""

@@ -5,11 +5,12 @@ Links are followed inside the tree only, as in an image: the host's own files st
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from liveos.formats.binary import ByteSource, Extent, FormatError, MemorySource, TruncatedError
-from liveos.formats.tree import FileKind, FileTree, Node, kind_of
+from liveos.formats.tree import Attributes, FileKind, FileTree, Node, kind_of
 
 
 class DirectoryTree(FileTree):
@@ -33,7 +34,7 @@ class DirectoryTree(FileTree):
 
     def load(self, path: str, reference: Path) -> Node:
         try:
-            facts = reference.stat() if path == "/" else reference.lstat()
+            facts = reference.stat(follow_symlinks=path == "/")
         except OSError as error:
             raise FormatError(f"{reference}: {error.strerror}") from error
         kind = kind_of(facts.st_mode)
@@ -41,6 +42,28 @@ class DirectoryTree(FileTree):
 
     def extents(self, node: Node) -> tuple[Extent, ...]:
         return (Extent(0, node.size),) if node.size else ()
+
+    def attributes(self, node: Node) -> Attributes:
+        path: Path = node.handle
+        try:
+            follow = node.path == "/"
+            facts = path.stat(follow_symlinks=follow)
+            xattrs = {
+                name: os.getxattr(path, name, follow_symlinks=follow)
+                for name in os.listxattr(path, follow_symlinks=follow)
+            }
+        except OSError as error:
+            raise FormatError(f"{path}: {error.strerror}") from error
+        is_device = stat.S_ISBLK(facts.st_mode) or stat.S_ISCHR(facts.st_mode)
+        return Attributes(
+            mode=facts.st_mode,
+            uid=facts.st_uid,
+            gid=facts.st_gid,
+            mtime_ns=facts.st_mtime_ns,
+            links=facts.st_nlink,
+            device=(os.major(facts.st_rdev), os.minor(facts.st_rdev)) if is_device else None,
+            xattrs=xattrs,
+        )
 
     def open(self, node: Node) -> ByteSource:
         if node.kind is FileKind.SYMLINK:

@@ -47,7 +47,7 @@ def find_images(scene: Scene) -> Found:
     """
     menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
     entries = [entry for menu in menus for entry in menu.entries]
-    payloads = list(_find_payloads(scene, entries))
+    payloads = list(_payloads(scene, entries))
     boot_files = BootFiles(scene)
     images = []
     findings: list[Finding] = [_missing_menu(path) for menu in menus for path in menu.missing]
@@ -57,13 +57,19 @@ def find_images(scene: Scene) -> Found:
     return Found(tuple(images), (*findings, *boot_files.findings))
 
 
+def find_payloads(scene: Scene) -> tuple[Payload, ...]:
+    """The root image of every image of a medium, in the order in which `find_images` has them."""
+    menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
+    return tuple(_payloads(scene, [entry for menu in menus for entry in menu.entries]))
+
+
 def live_directory(entry: Entry) -> str:
     """The directory that an entry's initramfs will look into."""
     named = entry.option("rd.live.dir") or entry.option("live_dir") or DEFAULT_DIRECTORY
     return named.strip("/")
 
 
-def _find_payloads(scene: Scene, entries: list[Entry]) -> Iterator[Payload]:
+def _payloads(scene: Scene, entries: list[Entry]) -> Iterator[Payload]:
     names = (*_ROOT_NAMES, *filter(None, (entry.option("rd.live.squashimg") for entry in entries)))
     named = [live_directory(entry) for entry in entries if entry.live_source]
     for volume in scene.data_volumes:

@@ -26,7 +26,7 @@ def read_root(volume: Volume, node: Node) -> Root:
 def root_of(outer: Volume, file: FileRef) -> Root:
     """The root that a filesystem is or holds; ``file`` is where it is stored."""
     container = _CONTAINERS.get(outer.filesystem, Container.NONE)
-    nested = _find_nested(outer) if container is not Container.NONE else None
+    nested = find_nested(outer) if container is not Container.NONE else None
     if nested is None:
         return _root(outer, container, file, outer, None)
     try:
@@ -55,7 +55,8 @@ def _root(
     )
 
 
-def _find_nested(outer: Volume) -> Node | None:
+def find_nested(outer: Volume) -> Node | None:
+    """The root filesystem image inside a container, under any of the names of all eras."""
     for path in _NESTED:
         node = outer.find_file(path)
         if node is not None:

@@ -17,6 +17,8 @@ from liveos.host import disk, interrupts
 from liveos.host.run import require, run
 from liveos.host.target import TargetKind, look_at
 from liveos.operations import perform
+from liveos.operations.overlay.perform.step import perform_overlay_step
+from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.perform import Session
 from liveos.operations.plan import Plan
 from liveos.operations.steps import (
@@ -58,7 +60,10 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
     with interrupts.as_exceptions(), _failures(plan, session):
         for number, step in enumerate(plan.steps, 1):
             reporter.step(step.title, number, len(plan.steps))
-            _perform(step, session)
+            if isinstance(step, OverlayStep):
+                perform_overlay_step(step, reporter)
+            else:
+                _perform(step, session)
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``liveos overlay``: one module for each verb of the persistent overlay."""

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which verbs there are, each with the line that ``--help`` shows for it.
+
+The verb NAME is the function NAME of the module ``liveos.cli.NAME``, and its line the first of
+that function's docstring. A verb's module is imported when the verb is run.
+"""
+
+VERBS = {
+    "inspect": "Show what a medium holds, layer by layer.",
+    "install": "Install an image on a stick, with room to keep changes.",
+    "overlay": "See, check, repair and reshape the persistent overlay.",
+    "boot": "Start a medium in a virtual machine.",
+    "prove": "Prove that a medium boots, and that it remembers.",
+    "tools": "List the external programs and whether they are here.",
+}
+
+OVERLAY_VERBS = {
+    "reset": "Forget every change: make the overlay an empty one of the same size.",
+}
+"""Verbs after ``overlay``: functions of the modules ``liveos.cli.overlay.NAME``."""

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that change overlays: a closed union of frozen dataclasses.
+
+``str(step)`` is the line that a dry run prints, with every path and size that will be used;
+``step.title`` is the short form that progress shows.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveos.host.folder import FolderFile
+from liveos.medium.overlay.locate import OpenOverlay, open_overlay
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The overlay that a plan is about: the words that name it, and the file that they mean."""
+
+    spec: str
+    origin: Path | None
+    place: FolderFile
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    @contextmanager
+    def opened(self) -> Iterator[OpenOverlay]:
+        """The overlay as it is when the step is done, for reading."""
+        with open_overlay(self.spec, self.origin) as overlay:
+            yield overlay
+
+
+@dataclass(frozen=True, slots=True)
+class ResetStore:
+    """Make a snapshot store empty."""
+
+    subject: Subject
+    chunk_sectors: int
+
+    @property
+    def title(self) -> str:
+        return f"Reset {self.subject.place.name}"
+
+    def __str__(self) -> str:
+        return f"make {self.subject} an empty store with chunks of {self.chunk_sectors} sectors"
+
+
+OverlayStep = ResetStore

@@ -9,28 +9,20 @@ it wants a file, where the filesystem here may lie inside a compressed one.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from liveos.formats.binary import ByteSource, Extent, FormatError, MemorySource, TruncatedError
 from liveos.formats.compression.codecs import BlockCache
 from liveos.formats.ext4.blocks import Run, extent_tree_runs, indirect_runs
-from liveos.formats.ext4.records import (
-    ROOT_INODE,
-    GroupDescriptor,
-    Inode,
-    InodeFlag,
-    WideGroupDescriptor,
-)
-from liveos.formats.ext4.superblock import (
-    SUPERBLOCK_OFFSET,
-    Incompat,
-    Superblock,
-    feature_names,
-)
+from liveos.formats.ext4.descriptors import Descriptors
+from liveos.formats.ext4.records import ROOT_INODE, Inode, InodeFlag
+from liveos.formats.ext4.superblock import Incompat, Superblock, feature_names
 from liveos.formats.tree import FileKind, FileTree, Node, entry_name, kind_of
 
 _READABLE = (
     Incompat.filetype
     | Incompat.needs_recovery
+    | Incompat.meta_bg
     | Incompat.extent
     | Incompat.wide
     | Incompat.mmp
@@ -68,6 +60,11 @@ class Ext4(FileTree):
         self._cache = BlockCache(_CACHE_BUDGET)
         if self.root.kind is not FileKind.DIRECTORY:
             raise FormatError("the root of this ext4 filesystem is not a directory")
+
+    @cached_property
+    def descriptors(self) -> Descriptors:
+        """The descriptors of all groups, as found: their checksums may be wrong."""
+        return Descriptors.read(self.source, self.superblock)
 
     @property
     def root(self) -> Node:
@@ -131,19 +128,8 @@ class Ext4(FileTree):
             raise FormatError(f"inode {number} of {superblock.inodes_count}")
         group, index = divmod(number - 1, superblock.inodes_per_group)
         block, offset = divmod(index * superblock.inode_size, superblock.block_size)
-        return Inode.unpack(self.block(self._inode_table(group) + block), offset)
-
-    def _inode_table(self, group: int) -> int:
-        """The first block of a group's inodes."""
-        superblock = self.superblock
-        size = superblock.descriptor_size
-        first = SUPERBLOCK_OFFSET // superblock.block_size + 1
-        block, index = divmod(group, superblock.block_size // size)
-        data, offset = self.block(first + block), index * size
-        if size < WideGroupDescriptor.layout().size:
-            return GroupDescriptor.unpack(data, offset).inode_table
-        descriptor = WideGroupDescriptor.unpack(data, offset)
-        return descriptor.inode_table | descriptor.inode_table_high << 32
+        table = int(self.descriptors.inode_table[group])
+        return Inode.unpack(self.block(table + block), offset)
 
 
 def _is_fast_symlink(node: Node, inode: Inode) -> bool:

@@ -2,9 +2,9 @@
 """The superblock of ext2, ext3 and ext4 (``fs/ext4/ext4.h`` of the kernel)."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
-from typing import Annotated
+from typing import Annotated, Self
 
 from liveos.formats.binary import ByteSource, FormatError, Record, u8, u16, u32, u64
 from liveos.formats.crc32c import crc32c
@@ -153,9 +153,19 @@ class Superblock(Record):
     checksum_type: u8
     padding: u16
     kilobytes_written: u64
-    snapshots_and_errors: Annotated[bytes, "240s"]
-    checksum_seed: u32
-    reserved: Annotated[bytes, "392s"]
+    snapshots_and_errors: Annotated[bytes, "192s"]
+    user_quota_inode: u32
+    group_quota_inode: u32
+    overhead_blocks: u32
+    first_backup_group: u32
+    last_backup_group: u32
+    encryption: Annotated[bytes, "20s"]
+    lost_and_found_inode: u32
+    project_quota_inode: u32
+    checksum_seed_field: u32
+    high_times_and_encoding: Annotated[bytes, "12s"]
+    orphan_file_inode: u32
+    reserved: Annotated[bytes, "376s"]
     checksum: u32
 
     @property
@@ -185,6 +195,16 @@ class Superblock(Record):
     @property
     def inode_size(self) -> int:
         return self.inode_size_field if self.revision else OLD_INODE_SIZE
+
+    @property
+    def groups(self) -> int:
+        """Groups of blocks; the last one may be short."""
+        return -(-(self.blocks - self.first_data_block) // self.blocks_per_group)
+
+    @property
+    def inode_table_blocks(self) -> int:
+        """Blocks that the inodes of one group take."""
+        return -(-self.inodes_per_group * self.inode_size // self.block_size)
 
     @property
     def descriptor_size(self) -> int:
@@ -238,11 +258,24 @@ class Superblock(Record):
         return "ext3" if has_journal else "ext2"
 
     @property
+    def checksum_seed(self) -> int:
+        """What the checksums of all other metadata start with (feature metadata_csum)."""
+        if self.incompat & Incompat.metadata_csum_seed:
+            return self.checksum_seed_field
+        return crc32c(self.uuid_bytes)
+
+    @property
     def checksum_matches(self) -> bool | None:
         """Whether the superblock is intact; None when it has no checksum."""
         if not self.ro_compat & RoCompat.metadata_csum:
             return None
         return crc32c(self.pack()[:-4]) == self.checksum
+
+    def sealed(self) -> Self:
+        """The same with the checksum that its fields have, where the filesystem keeps one."""
+        if not self.ro_compat & RoCompat.metadata_csum:
+            return self
+        return replace(self, checksum=crc32c(self.pack()[:-4]))
 
     @classmethod
     def checked(cls, source: ByteSource) -> "Superblock":

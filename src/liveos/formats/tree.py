@@ -9,8 +9,8 @@ the tree can be reached: absolute links start at the tree's root, and ``..`` sto
 import posixpath
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -52,6 +52,26 @@ class Node:
         return posixpath.basename(self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a node has beside its name and its content, as stat(2) and getxattr(2) show it.
+
+    ``mtime_ns`` counts nanoseconds since 1970. ``device`` is (major, minor) of a block or
+    character device. ``xattrs`` are named with their namespace (``user.…``, ``security.…``);
+    POSIX ACLs are in the form of getxattr(2), whatever the disk has. ``generation`` tells apart
+    two files that had one inode number after the other; None where there is no such count.
+    """
+
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    links: int
+    device: tuple[int, int] | None = None
+    xattrs: Mapping[str, bytes] = field(default_factory=dict)
+    generation: int | None = None
+
+
 class FileTree(ABC):
     """A filesystem in a byte source. Readers implement `root`, `scan`, `load` and `extents`."""
 
@@ -73,6 +93,10 @@ class FileTree(ABC):
     @abstractmethod
     def extents(self, node: Node) -> tuple[Extent, ...] | None:
         """Where a file's bytes lie in ``source``, in order; None when they are compressed."""
+
+    def attributes(self, node: Node) -> Attributes:
+        """Owner, times and extended attributes; `FormatError` where there are none to be read."""
+        raise FormatError(f"{node.path}: this kind of filesystem keeps no owners")
 
     def open(self, node: Node) -> ByteSource:
         """Random access to a file's bytes (to a link's target, for a symlink)."""
@@ -172,6 +196,16 @@ def kind_of(mode: int) -> FileKind:
     if stat.S_ISDIR(mode):
         return FileKind.DIRECTORY
     return FileKind.SYMLINK if stat.S_ISLNK(mode) else FileKind.OTHER
+
+
+def device_of(mode: int, encoded: int) -> tuple[int, int] | None:
+    """(major, minor) of a device node, from 32 bits in the way of Linux; None for other nodes.
+
+    ``new_decode_dev`` of the kernel's ``kdev_t.h``: the minor lies on both sides of the major.
+    """
+    if not (stat.S_ISBLK(mode) or stat.S_ISCHR(mode)):
+        return None
+    return encoded >> 8 & 0xFFF, encoded & 0xFF | encoded >> 12 & 0xFFF00
 
 
 def entry_name(raw: bytes) -> str:

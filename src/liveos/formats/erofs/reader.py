@@ -13,20 +13,29 @@ from liveos.formats.erofs.records import (
     SLOT,
     ChunkIndex,
     CompactInode,
+    Compat,
     DirectoryEntry,
     ExtendedInode,
     Incompat,
     Layout,
     Superblock,
 )
-from liveos.formats.tree import FileKind, FileTree, Node, entry_name, kind_of
+from liveos.formats.erofs.xattrs import HEADER_SIZE, Xattrs, read_prefixes
+from liveos.formats.tree import (
+    Attributes,
+    FileKind,
+    FileTree,
+    Node,
+    device_of,
+    entry_name,
+    kind_of,
+)
 
 _METADATA_BUDGET = 2 << 20
 _DATA_BUDGET = 24 << 20  # a cluster may become 12 MiB
 _LARGEST_DIRECTORY = 16 << 20  # half a million names of usual length
 _MOST_CHUNKS = 1 << 20
 _HOLE = 0xFFFFFFFF
-_XATTR_HEADER = 12
 _CHUNK_BITS, _CHUNK_INDEXES, _CHUNK_KNOWN = 0x1F, 0x20, 0x3F
 
 
@@ -36,6 +45,7 @@ class _Inode:
 
     record: CompactInode | ExtendedInode
     tail: int
+    xattr_size: int
 
     @property
     def layout(self) -> int:
@@ -70,9 +80,8 @@ class EroFs(FileTree):
         if record.format & 1:
             record = ExtendedInode.unpack(self.metadata(start, ExtendedInode.layout().size))
         tail = start + record.layout().size
-        if record.xattr_count:
-            tail += _XATTR_HEADER + 4 * (record.xattr_count - 1)
-        inode = _Inode(record, tail)
+        xattr_size = HEADER_SIZE + 4 * (record.xattr_count - 1) if record.xattr_count else 0
+        inode = _Inode(record, tail + xattr_size, xattr_size)
         return Node(path, kind_of(record.mode), record.size, reference, record.mode, inode)
 
     def scan(self, directory: Node) -> Iterator[tuple[str, int]]:
@@ -96,6 +105,36 @@ class EroFs(FileTree):
         if inode.layout in {Layout.COMPRESSED_FULL, Layout.COMPRESSED_COMPACT}:
             return None
         raise FormatError(f"{node.path}: data layout {inode.layout} is unknown")
+
+    def attributes(self, node: Node) -> Attributes:
+        inode: _Inode = node.handle
+        record = inode.record
+        seconds, nanoseconds = self.superblock.build_time, self.superblock.build_nanoseconds
+        if isinstance(record, ExtendedInode):
+            seconds, nanoseconds = record.mtime, record.mtime_nanoseconds
+        start = inode.tail - inode.xattr_size
+        return Attributes(
+            mode=record.mode,
+            uid=record.uid,
+            gid=record.gid,
+            mtime_ns=seconds * 1_000_000_000 + nanoseconds,
+            links=record.links,
+            device=device_of(record.mode, record.union),
+            xattrs=self._xattrs.list_of(start, inode.xattr_size) if inode.xattr_size else {},
+        )
+
+    @cached_property
+    def _xattrs(self) -> Xattrs:
+        superblock = self.superblock
+        in_packed = superblock.incompat & Incompat.fragments and superblock.packed_nid
+        plain = superblock.compat & Compat.plain_xattr_prefixes
+        prefixes = read_prefixes(
+            self.packed if in_packed and not plain else self.source,
+            4 * superblock.xattr_prefix_start,
+            superblock.xattr_prefix_count,
+        )
+        shared = superblock.xattr_block * superblock.block_size
+        return Xattrs(self.metadata, shared, prefixes)
 
     def open(self, node: Node) -> ByteSource:
         extents = self.extents(node)

@@ -32,6 +32,7 @@ class Compat(IntFlag):
     sb_csum = 0x1
     mtime = 0x2
     xattr_filter = 0x4
+    plain_xattr_prefixes = 0x10  # outside of the packed inode
 
 
 class Incompat(IntFlag):
@@ -255,6 +256,7 @@ _SPELLINGS = {
     "compr_cfgs": ("compr_cfgs", "big_pcluster"),
     "fragments": ("fragments", "dedupe"),
     "wide": ("48bit",),
+    "plain_xattr_prefixes": ("plain_xattr_pfx",),
 }
 
 

@@ -16,6 +16,7 @@ class InodeFlag(IntFlag):
 
     ENCRYPTED = 0x800
     EXTENTS = 0x80000
+    EXTENDED_ATTRIBUTE = 0x200000
     INLINE_DATA = 0x10000000
 
 

@@ -23,20 +23,25 @@ from liveos.formats.squashfs.records import (
     NO_FRAGMENT,
     OPTIONS,
     STORED_DATA,
+    DeviceInode,
     DirectoryEntry,
     DirectoryHeader,
     DirectoryInode,
+    ExtendedDeviceInode,
     ExtendedDirectoryInode,
     ExtendedFileInode,
+    ExtendedPipeInode,
     FileInode,
     Fragment,
     InodeHeader,
     InodeType,
+    PipeInode,
     SquashFlag,
     Superblock,
     SymlinkInode,
 )
-from liveos.formats.tree import FileKind, FileTree, Node, entry_name
+from liveos.formats.squashfs.xattrs import NO_XATTRS, Xattrs
+from liveos.formats.tree import Attributes, FileKind, FileTree, Node, device_of, entry_name
 
 # Bounds on what a hostile image can make us hold; real images stay far below.
 _LARGEST_LISTING = 16 << 20  # half a million names of usual length
@@ -48,29 +53,30 @@ _LISTING_EXTRA = 3  # a directory's size counts "." and "..", which are not stor
 _LONGEST_RUN = 256  # entries after one directory header
 _FRAGMENTS_PER_BLOCK = METADATA_SIZE // Fragment.layout().size
 
-_KINDS: dict[int, tuple[FileKind, int, type[Record] | None]] = {
+_KINDS: dict[int, tuple[FileKind, int, type[Record]]] = {
     InodeType.DIRECTORY: (FileKind.DIRECTORY, stat.S_IFDIR, DirectoryInode),
     InodeType.FILE: (FileKind.FILE, stat.S_IFREG, FileInode),
     InodeType.SYMLINK: (FileKind.SYMLINK, stat.S_IFLNK, SymlinkInode),
-    InodeType.BLOCK_DEVICE: (FileKind.OTHER, stat.S_IFBLK, None),
-    InodeType.CHARACTER_DEVICE: (FileKind.OTHER, stat.S_IFCHR, None),
-    InodeType.FIFO: (FileKind.OTHER, stat.S_IFIFO, None),
-    InodeType.SOCKET: (FileKind.OTHER, stat.S_IFSOCK, None),
+    InodeType.BLOCK_DEVICE: (FileKind.OTHER, stat.S_IFBLK, DeviceInode),
+    InodeType.CHARACTER_DEVICE: (FileKind.OTHER, stat.S_IFCHR, DeviceInode),
+    InodeType.FIFO: (FileKind.OTHER, stat.S_IFIFO, PipeInode),
+    InodeType.SOCKET: (FileKind.OTHER, stat.S_IFSOCK, PipeInode),
     InodeType.EXTENDED_DIRECTORY: (FileKind.DIRECTORY, stat.S_IFDIR, ExtendedDirectoryInode),
     InodeType.EXTENDED_FILE: (FileKind.FILE, stat.S_IFREG, ExtendedFileInode),
     InodeType.EXTENDED_SYMLINK: (FileKind.SYMLINK, stat.S_IFLNK, SymlinkInode),
-    InodeType.EXTENDED_BLOCK_DEVICE: (FileKind.OTHER, stat.S_IFBLK, None),
-    InodeType.EXTENDED_CHARACTER_DEVICE: (FileKind.OTHER, stat.S_IFCHR, None),
-    InodeType.EXTENDED_FIFO: (FileKind.OTHER, stat.S_IFIFO, None),
-    InodeType.EXTENDED_SOCKET: (FileKind.OTHER, stat.S_IFSOCK, None),
+    InodeType.EXTENDED_BLOCK_DEVICE: (FileKind.OTHER, stat.S_IFBLK, ExtendedDeviceInode),
+    InodeType.EXTENDED_CHARACTER_DEVICE: (FileKind.OTHER, stat.S_IFCHR, ExtendedDeviceInode),
+    InodeType.EXTENDED_FIFO: (FileKind.OTHER, stat.S_IFIFO, ExtendedPipeInode),
+    InodeType.EXTENDED_SOCKET: (FileKind.OTHER, stat.S_IFSOCK, ExtendedPipeInode),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Inode:
-    """What a node keeps: the record of its type, and where its variable part begins."""
+    """What a node keeps: its records, and where its variable part begins."""
 
-    record: Record | None
+    header: InodeHeader
+    record: Record
     tail: Place
 
 
@@ -82,6 +88,7 @@ class SquashFs(FileTree):
         self.superblock = Superblock.checked(source)
         self._metadata = Metadata(source, self.superblock)
         self._blocks = BlockCache(_DATA_BUDGET)
+        self._xattrs = Xattrs(source, self._metadata, self.superblock)
         if self.root.kind is not FileKind.DIRECTORY:
             raise FormatError("the root of this squashfs image is not a directory")
 
@@ -110,9 +117,9 @@ class SquashFs(FileTree):
         if header.type not in _KINDS:
             raise FormatError(f"{path}: an inode of type {header.type}")
         kind, type_bits, layout = _KINDS[header.type]
-        record = cursor.record(layout) if layout else None
+        record = cursor.record(layout)
         size = getattr(record, "size", 0)
-        inode = _Inode(record, cursor.place)
+        inode = _Inode(header, record, cursor.place)
         return Node(path, kind, size, header.number, type_bits | header.mode & 0o7777, inode)
 
     def scan(self, directory: Node) -> Iterator[tuple[str, int]]:
@@ -140,6 +147,39 @@ class SquashFs(FileTree):
     def extents(self, node: Node) -> tuple[Extent, ...] | None:  # noqa: ARG002 - as FileTree has it
         """None: files are kept in compressed blocks."""
         return None
+
+    def attributes(self, node: Node) -> Attributes:
+        header: InodeHeader = node.handle.header
+        record = node.handle.record
+        return Attributes(
+            mode=node.mode,
+            uid=self._owner(header.uid_index),
+            gid=self._owner(header.gid_index),
+            mtime_ns=header.mtime * 1_000_000_000,
+            links=getattr(record, "links", 1),
+            device=device_of(node.mode, getattr(record, "device", 0)),
+            xattrs=self._xattrs.list_of(self._xattr_index(node.handle)),
+        )
+
+    def _owner(self, index: int) -> int:
+        """A user or group: inodes have their place in one table of all."""
+        if index >= self.superblock.ids:
+            raise FormatError(f"owner {index} of {self.superblock.ids}")
+        block, entry = divmod(4 * index, METADATA_SIZE)
+        place = int.from_bytes(
+            self.source.read_at(self.superblock.id_table + 8 * block, 8), "little"
+        )
+        number = self._metadata.block(place)[entry : entry + 4]
+        if len(number) < 4:
+            raise FormatError(f"owner {index} lies behind the end of its block")
+        return int.from_bytes(number, "little")
+
+    def _xattr_index(self, inode: _Inode) -> int:
+        if inode.header.type == InodeType.EXTENDED_SYMLINK:
+            cursor = Cursor(self._metadata, inode.tail)
+            cursor.take(min(inode.record.size, _LONGEST_SYMLINK))  # type: ignore[attr-defined]
+            return int.from_bytes(cursor.take(4), "little")
+        return getattr(inode.record, "xattr", NO_XATTRS)
 
     def open(self, node: Node) -> ByteSource:
         record = node.handle.record

@@ -249,6 +249,64 @@ class SymlinkInode(Record):
 
 
 @dataclass(frozen=True)
+class DeviceInode(Record):
+    """A block or character device."""
+
+    links: u32
+    device: u32
+
+
+@dataclass(frozen=True)
+class ExtendedDeviceInode(Record):
+    """A block or character device with attributes."""
+
+    links: u32
+    device: u32
+    xattr: u32
+
+
+@dataclass(frozen=True)
+class PipeInode(Record):
+    """A FIFO or socket."""
+
+    links: u32
+
+
+@dataclass(frozen=True)
+class ExtendedPipeInode(Record):
+    """A FIFO or socket with attributes."""
+
+    links: u32
+    xattr: u32
+
+
+@dataclass(frozen=True)
+class XattrTable(Record):
+    """Where all extended attributes are; the places of the blocks of `XattrList` follow."""
+
+    start: u64
+    lists: u32
+    unused: u32
+
+
+@dataclass(frozen=True)
+class XattrList(Record):
+    """``count`` attributes of ``size`` bytes; inodes with the same ones share a list."""
+
+    place: u64
+    count: u32
+    size: u32
+
+
+@dataclass(frozen=True)
+class XattrEntry(Record):
+    """One extended attribute; the rest of its name follows, then its value."""
+
+    type: u16
+    name_size: u16
+
+
+@dataclass(frozen=True)
 class DirectoryHeader(Record):
     """Begins a run of entries whose inodes lie in one metadata block; ``count`` is one less."""
 

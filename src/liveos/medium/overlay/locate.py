@@ -160,7 +160,7 @@ def _opened(payload: Payload, overlay: Overlay, findings: tuple[Finding, ...]) -
         kind=overlay.kind,
         source=None if is_directory else volume.tree.open(node),
         upper=(volume, node) if is_directory else None,
-        origin=origin_in(volume, payload.node),
+        origin=origin_in(volume, payload.node, _place(volume, payload.node.path)),
         findings=findings,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileTree, Node
+from liveos.host.folder import FolderFile, HostFolder
 from liveos.medium.images import find_payloads
 from liveos.medium.model import MediumKind
 from liveos.medium.open_scene import scene_of_file
@@ -22,28 +23,32 @@ class Origin:
 
     ``source`` is what the kernel has as the origin of a snapshot: the nested ``rootfs.img``, or
     an uncompressed one. It is None for a flat squashfs or EROFS, which has no snapshot overlay.
-    ``tree`` is None for a filesystem whose files cannot be read here, such as XFS.
+    ``tree`` is None for a filesystem whose files cannot be read here, such as XFS. ``place`` is
+    where the bytes can be changed: a file that holds nothing but them.
     """
 
     name: str
     source: ByteSource | None
     tree: FileTree | None
+    place: FolderFile | None = None
 
 
-def origin_in(volume: Volume, node: Node) -> Origin:
-    """The root in the file ``node`` of a volume."""
-    place = f"{volume.container}:{node.path}"
-    return origin_of(volume.tree.open(node), place, volume.container)
+def origin_in(volume: Volume, node: Node, place: FolderFile | None = None) -> Origin:
+    """The root in the file ``node`` of a volume, which can be changed at ``place``."""
+    name = f"{volume.container}:{node.path}"
+    return origin_of(volume.tree.open(node), name, volume.container, place)
 
 
-def origin_of(source: ByteSource, name: str, container: Path) -> Origin:
+def origin_of(
+    source: ByteSource, name: str, container: Path, place: FolderFile | None = None
+) -> Origin:
     """The root that ``source`` is or holds; ``name`` is how people know it."""
     try:
         outer = open_volume(source, container, None)
     except FormatError:
-        return Origin(name, source, None)
+        return Origin(name, source, None, place)
     if outer.filesystem not in {"squashfs", "erofs"}:
-        return Origin(name, source, outer.tree)
+        return Origin(name, source, outer.tree, place)
     nested = find_nested(outer)
     if nested is None:
         return Origin(name, None, outer.tree)
@@ -61,7 +66,8 @@ def open_origin(path: Path) -> Iterator[Origin]:
         if identity is None:
             raise FormatError(f"{path}: no filesystem that is known")
         if identity.kind not in {Kind.ISO9660, Kind.GPT, Kind.MBR}:
-            yield origin_of(source, str(path), path)
+            place = FolderFile(HostFolder(path.parent), path.name)
+            yield origin_of(source, str(path), path, place)
             return
         scene = scene_of_file(path, source)
         payloads = find_payloads(scene)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of a snapshot store, without changing it (reference section 3.1).
 
-Each finding has the code of that section, says what the kernel does, and names the repair.
+Each finding has the code of that section, says what the kernel does, and names the repair. The
+sentences are for the owner of a stick, who calls a record an entry of the overlay's list, and
+a chunk a piece of the system.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -23,15 +25,22 @@ from liveos.formats.exception_store import (
     read_header,
     read_store,
 )
-from liveos.medium.overlay.faults import RecordFaults, Slots
+from liveos.medium.overlay.faults import RULES, RecordFaults
 from liveos.report import Finding, Severity
 
 _PADDING_READ = 1 << 16
 _HEADER_RULES = {
-    NotAStoreError: ("H3", "write a new header, if this is a store at all"),
+    NotAStoreError: ("H3", "write a new header, if this is an overlay at all"),
     VersionError: ("H4", None),
-    ChunkSizeError: ("H5", "write a header with the chunk size that the records show"),
+    ChunkSizeError: ("H5", "write a header with the size of pieces that the list shows"),
 }
+_DIES_WHEN_FULL = Finding(
+    "S1",
+    Severity.WARNING,
+    "of this very size it dies when it is full, with everything in it, where others only stop"
+    " taking changes",
+    "enlarge it by one piece",
+)
 # LiveOS uses 8 sectors; the others are tried only to find a lost header's chunk size.
 _LIKELY_CHUNK_SECTORS = (LIVEOS_CHUNK_SECTORS, 1, 2, 4, 16, 32, 64, 128)
 
@@ -87,7 +96,7 @@ def check_store(
     try:
         store = read_store(source)
     except FormatError as error:
-        findings.append(_fatal("A1", f"the list of exceptions cannot be read: {error}"))
+        findings.append(_fatal("A1", f"its list cannot be read: {error}"))
         return StoreCheck(StoreState.DAMAGED, tuple(findings))
     findings += _list_findings(store)
     if level is Level.RECORDS:
@@ -120,18 +129,23 @@ def _check_blank(source: ByteSource) -> StoreCheck:
     if lost:
         finding = _fatal(
             "H2",
-            "the header is zero but records follow it; the kernel would start anew and forget them",
-            f"write a header with chunks of {lost.chunk_sectors} sectors",
+            "the header is gone but a list follows it; the kernel would start anew and forget"
+            " every change",
+            f"write a header for pieces of {lost.geometry().chunk_size} bytes",
         )
         return StoreCheck(StoreState.DAMAGED, (finding,), read_store(source, header=lost))
     if Geometry(LIVEOS_CHUNK_SECTORS).chunks_in(source.size) < FIRST_DATA_CHUNK:
         return StoreCheck(StoreState.DAMAGED, (_too_short(source.size),))
-    message = "the store has not been used; the kernel makes it a new one on its first start"
-    return StoreCheck(StoreState.BLANK, (Finding("H2", Severity.INFO, message),))
+    message = "the overlay has not been used; the kernel sets it up on the first start"
+    findings = [Finding("H2", Severity.INFO, message)]
+    geometry = Geometry(LIVEOS_CHUNK_SECTORS)
+    if geometry.is_boundary(geometry.chunks_in(source.size)):
+        findings.append(_DIES_WHEN_FULL)
+    return StoreCheck(StoreState.BLANK, tuple(findings))
 
 
 def _too_short(size: int) -> Finding:
-    message = f"{size} bytes have no room for a header and an area; the kernel refuses it (EIO)"
+    message = f"{size} bytes are too few for any overlay; the kernel refuses it (EIO)"
     return _fatal("H1", message, "enlarge the file with zeros")
 
 
@@ -148,8 +162,9 @@ def _header_findings(source: ByteSource, header: Header) -> Iterator[Finding]:
     if header.valid == 0:
         yield _fatal(
             "H6",
-            "the store is marked invalid; the kernel fails every read and write",
-            "enlarge it if it is full, then mark it valid again, then check the filesystem",
+            "the overlay is marked dead, as when it was full; the kernel fails every read and"
+            " write of it",
+            "enlarge it if it is full, mark it alive again, then check the filesystem",
         )
     padding = source.read_at(16, min(geometry.chunk_size, _PADDING_READ) - 16)
     if header.valid > 1 or any(padding):
@@ -161,89 +176,37 @@ def _list_findings(store: ExceptionStore) -> Iterator[Finding]:
     if not store.terminated:
         yield _fatal(
             "A1",
-            "the file ends before the list of exceptions does; the kernel refuses it (EIO)",
-            "enlarge the file by a chunk of zeros, or drop the last record",
+            "the file ends before its list does, as when it was cut short; the kernel refuses it"
+            " (EIO)",
+            "enlarge the file with zeros",
         )
     if store.tail.records:
         yield _fatal(
             "A2",
-            f"{store.tail.records} records lie behind the end of the list, the first in slot"
-            f" {store.tail.first}; the kernel ignores them now and revives them later",
-            "clear the slots behind the end",
+            f"{store.tail.records} old entries lie behind the end of the list, the first at place"
+            f" {store.tail.first}; the kernel ignores them now, but later they come back to life"
+            " and damage files",
+            "clear what lies behind the end",
         )
     if store.tail.strays:
-        message = f"{store.tail.strays} empty slots still name a chunk; the kernel ignores that"
-        yield Finding("A3", Severity.WARNING, message, "clear the slots behind the end")
+        message = (
+            f"{store.tail.strays} empty places of the list are not quite empty; the kernel ignores"
+            " that"
+        )
+        yield Finding("A3", Severity.WARNING, message, "clear what lies behind the end")
 
 
 def _record_findings(faults: RecordFaults) -> Iterator[Finding]:
-    for rule in _RULES:
+    for rule in RULES:
         slots = rule.slots(faults)
         if len(slots):
-            message = f"{len(slots)} records, the first in slot {slots[0]}, {rule.what}"
-            yield Finding(rule.code, rule.severity, message, rule.repair)
+            yield Finding(rule.code, rule.severity, rule.sentence(slots), rule.repair)
     if not faults.store.is_canonical:
         message = (
-            f"the order is not that of kernels since 3.13; {faults.leaked_chunks} chunks leaked"
+            "pieces do not lie in the order of the list, as kernels before 3.13 and other tools"
+            f" leave them; {faults.leaked_chunks} of them have leaked"
         )
         yield Finding("R8", Severity.INFO, message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A rule for records: what is said when slots break it, and what to do with them."""
-
-    code: str
-    slots: Callable[[RecordFaults], Slots]
-    what: str
-    repair: str | None = "drop them"
-    severity: Severity = Severity.FATAL
-
-
-_RULES = (
-    _Rule(
-        "R1",
-        lambda faults: faults.beyond_store,
-        "have data behind the end of the store; the kernel fails to read them and can allocate"
-        " nothing more",
-    ),
-    _Rule(
-        "R2",
-        lambda faults: faults.on_metadata,
-        "have data in the header or in an area; the kernel shows metadata as file content and"
-        " may overwrite it",
-    ),
-    _Rule(
-        "R3",
-        lambda faults: faults.beyond_origin,
-        "are for chunks that the origin does not have; the kernel never reads them, but a merge"
-        " fails on them",
-        severity=Severity.WARNING,
-    ),
-    _Rule(
-        "R4",
-        lambda faults: faults.conflicting,
-        "map a chunk again, to other data; kernels differ in which one they take",
-        "keep the first or the last, as you choose",
-    ),
-    _Rule(
-        "R5",
-        lambda faults: faults.repeated,
-        "repeat an earlier one, which is harmless",
-        severity=Severity.WARNING,
-    ),
-    _Rule(
-        "R6",
-        lambda faults: faults.shared,
-        "share their data chunk with an earlier one; a write to one shows in both",
-        None,
-    ),
-    _Rule(
-        "R7",
-        lambda faults: faults.misread,
-        "name a chunk that no store can have; the kernel takes a part of it for a length",
-    ),
-)
 
 
 def _size_findings(store: ExceptionStore, origin_chunks: int | None) -> Iterator[Finding]:
@@ -251,21 +214,17 @@ def _size_findings(store: ExceptionStore, origin_chunks: int | None) -> Iterator
     coverage = None if origin_chunks is None else geometry.chunks_for(origin_chunks)
     covers_all = coverage is not None and store.chunks >= coverage
     if store.dies_when_full() and not covers_all:
-        yield Finding(
-            "S1", Severity.WARNING,
-            "of this size the store becomes Invalid when it fills, not read-only as others do",
-            "enlarge it by one chunk",
-        )  # fmt: skip
+        yield _DIES_WHEN_FULL
     if not store.free_chunks() and not covers_all:
-        message = "no chunk is free; the kernel fails the next write to an unchanged chunk"
+        message = "it is full; the kernel fails the next write to a part of the system not yet kept"
         yield Finding("S2", Severity.WARNING, message, "enlarge or compact it")
     if coverage is not None and store.chunks > coverage:
         spare = (store.chunks - coverage) * geometry.chunk_size
-        message = f"the store is {spare} bytes larger than the whole origin needs"
+        message = f"it is {spare} bytes larger than all of the system can ever need"
         yield Finding("S3", Severity.INFO, message, "shrink it")
     if store.size % geometry.chunk_size:
         unused = store.size % geometry.chunk_size
-        yield Finding("S4", Severity.INFO, f"the last {unused} bytes are part of no chunk")
+        yield Finding("S4", Severity.INFO, f"its last {unused} bytes are never used")
 
 
 def _state(store: ExceptionStore, findings: list[Finding]) -> StoreState:

@@ -4,6 +4,7 @@
 The kernel checks nothing of this on loading (reference 1.2); the codes are those of section 3.1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveos.formats.exception_store import FIRST_DATA_CHUNK, ExceptionStore
+from liveos.report import Severity
 
 Slots = NDArray[np.int64]
 # The kernel keeps a run's length in the high 8 bits of a chunk number.
@@ -83,6 +85,75 @@ class RecordFaults:
     def _is_repetition(self) -> NDArray[np.bool_]:
         later, firsts = _later_of_equals(self.store.old)
         return np.asarray(self.store.new[later] == self.store.new[firsts])
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule for records: what is said when slots break it, and what to do with them.
+
+    ``what`` is said of several entries of the overlay's list.
+    """
+
+    code: str
+    slots: Callable[[RecordFaults], Slots]
+    what: str
+    repair: str = "drop them"
+    severity: Severity = Severity.FATAL
+
+    def sentence(self, slots: Slots) -> str:
+        """What is wrong, with how many there are and which is the first."""
+        many = "1 entry" if len(slots) == 1 else f"{len(slots)} entries"
+        first = "number" if len(slots) == 1 else "the first number"
+        return f"{many} of its list ({first} {slots[0]}): {self.what}"
+
+
+RULES = (
+    Rule(
+        "R1",
+        lambda faults: faults.beyond_store,
+        "what they keep would lie behind the end of the file; the kernel fails to read it (EIO)"
+        " and can keep nothing new",
+    ),
+    Rule(
+        "R2",
+        lambda faults: faults.on_metadata,
+        "what they keep would lie where the list itself lies; the kernel shows the list as the"
+        " content of files and may overwrite it",
+    ),
+    Rule(
+        "R3",
+        lambda faults: faults.beyond_origin,
+        "they are for parts that the root does not have; the kernel never reads them, but a"
+        " merge fails on them",
+        severity=Severity.WARNING,
+    ),
+    Rule(
+        "R4",
+        lambda faults: faults.conflicting,
+        "they keep a part of the system a second time, with another content; Linux 6.1 shows the"
+        " first and Linux 6.12 the last",
+        "choose with --keep first or --keep last",
+    ),
+    Rule(
+        "R5",
+        lambda faults: faults.repeated,
+        "they say again what an earlier one says, which is harmless",
+        severity=Severity.WARNING,
+    ),
+    Rule(
+        "R6",
+        lambda faults: faults.shared,
+        "they share what they keep with an earlier one; a write to one shows in both, and one"
+        " of the two shows what is not its own",
+        "give each a copy of its own, then look at both files",
+    ),
+    Rule(
+        "R7",
+        lambda faults: faults.misread,
+        "they name a place that no file can have; the kernel takes a part of it for a length and"
+        " reads something else",
+    ),
+)
 
 
 def _where(condition: NDArray[np.bool_]) -> Slots:

@@ -25,7 +25,9 @@ from liveos.formats.exception_store.kernel import (
     Duplicates,
     KernelRules,
 )
+from liveos.formats.exception_store.packed import PackedStore, is_pack, read_pack, write_pack
 from liveos.formats.exception_store.reader import ExceptionStore, Tail, read_store
+from liveos.formats.exception_store.spans import Span, metadata_spans
 from liveos.formats.exception_store.status import (
     LIVEOS_CHUNK_SECTORS,
     Usage,
@@ -63,7 +65,9 @@ __all__ = [
     "KernelRules",
     "MergedView",
     "NotAStoreError",
+    "PackedStore",
     "Piece",
+    "Span",
     "StoreError",
     "StoreWriter",
     "Tail",
@@ -71,7 +75,10 @@ __all__ = [
     "Usage",
     "VersionError",
     "create",
+    "is_pack",
+    "metadata_spans",
     "read_header",
+    "read_pack",
     "read_store",
     "set_valid",
     "status_line",
@@ -79,4 +86,5 @@ __all__ = [
     "usage",
     "write_area",
     "write_exceptions",
+    "write_pack",
 ]

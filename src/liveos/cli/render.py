@@ -11,8 +11,8 @@ from liveos.cli.text import printable
 from liveos.report import Finding, Severity
 from liveos.sizes import format_size
 
-_SEVERITY_STYLE = {Severity.FATAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: ""}
-_SEVERITY_WORD = {Severity.FATAL: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+SEVERITY_STYLE = {Severity.FATAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: ""}
+SEVERITY_WORD = {Severity.FATAL: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
@@ -54,7 +54,7 @@ def findings(found: Iterable[Finding]) -> list[Text]:
     """One paragraph for each finding, in the colour of its severity."""
     return [
         Text.assemble(
-            (f"{_SEVERITY_WORD[each.severity]}: ", _SEVERITY_STYLE[each.severity]),
+            (f"{SEVERITY_WORD[each.severity]}: ", SEVERITY_STYLE[each.severity]),
             printable(each.message),
             f" ({printable(each.repair)})" if each.repair else "",
         )

@@ -16,6 +16,7 @@ WITH_SOURCE = {
     "boot": ["{source}"],
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
+    "overlay check": ["{source}"],
     "prove": ["{source}"],
 }
 CHANGING = {"install"}

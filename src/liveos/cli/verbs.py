@@ -16,6 +16,7 @@ VERBS = {
 
 OVERLAY_VERBS = {
     "check": "Say what is wrong with the overlay, what that does, and what repairs it.",
+    "merge": "Make one root image of the root and its changes.",
     "reset": "Forget every change: make the overlay an empty one of the same size.",
 }
 """Verbs after ``overlay``: functions of the modules ``liveos.cli.overlay.NAME``."""

@@ -48,6 +48,10 @@ class ByteSink(Protocol):
         """Return when everything written before is durable."""
 
 
+class ByteStore(ByteSource, ByteSink, Protocol):
+    """Both: bytes of a fixed size that can be read and written in place."""
+
+
 class MemorySource:
     """A byte source over bytes in memory."""
 

@@ -21,6 +21,11 @@ Origin = Annotated[
         "--origin", metavar="FILE", help="The root under a store: rootfs.img, squashfs.img, an ISO."
     ),
 ]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write the result to this new file."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output file if it exists.")]
 
 
 def carry_out(output: Output, plan: "Plan", *, dry_run: bool, yes: bool) -> bool:

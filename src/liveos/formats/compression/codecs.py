@@ -10,6 +10,7 @@ import lzma
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from threading import Lock
 
 import lz4.block
 import zstandard
@@ -145,23 +146,32 @@ def _whole(plain: bytes, length: int) -> bytes:
 
 
 class BlockCache:
-    """The last few decompressed blocks, oldest out first, within a budget of bytes."""
+    """The last few decompressed blocks, oldest out first, within a budget of bytes.
+
+    Threads may share one; a block that two of them miss at once is made twice.
+    """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._blocks: OrderedDict[Hashable, bytes] = OrderedDict()
         self._held = 0
+        self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         """The block for ``key``, made if it is not at hand."""
-        block = self._blocks.get(key)
-        if block is not None:
-            self._blocks.move_to_end(key)
-            return block
+        with self._lock:
+            block = self._blocks.get(key)
+            if block is not None:
+                self._blocks.move_to_end(key)
+                return block
         block = make()
+        with self._lock:
+            self._keep(key, block)
+        return block
+
+    def _keep(self, key: Hashable, block: bytes) -> None:
+        self._held += len(block) - len(self._blocks.get(key, b""))
         self._blocks[key] = block
-        self._held += len(block)
         while self._held > self._budget and len(self._blocks) > 1:
             _, dropped = self._blocks.popitem(last=False)
             self._held -= len(dropped)
-        return block

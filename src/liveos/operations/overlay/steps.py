@@ -47,4 +47,38 @@ class ResetStore:
         return f"make {self.subject} an empty store with chunks of {self.chunk_sectors} sectors"
 
 
-OverlayStep = ResetStore
+@dataclass(frozen=True, slots=True)
+class WriteMerged:
+    """Write the root with its changes to a new file; ``replay`` applies its journal to it."""
+
+    subject: Subject
+    origin: str
+    output: Path
+    replay: bool
+    replaces: bool
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.output.name}"
+
+    def __str__(self) -> str:
+        journal = ", its journal replayed" if self.replay else ""
+        return f"write {self.origin} with the changes of {self.subject} to {self.output}{journal}"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeInPlace:
+    """Move all changes from a store into the root under it."""
+
+    subject: Subject
+    origin: FolderFile
+
+    @property
+    def title(self) -> str:
+        return f"Merge {self.subject.place.name} into {self.origin.name}"
+
+    def __str__(self) -> str:
+        return f"put the changes of {self.subject} into {self.origin}, and empty the overlay"
+
+
+OverlayStep = ResetStore | WriteMerged | MergeInPlace

@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which function does which overlay step."""
 
+from typing import assert_never
+
+from liveos.operations.overlay.perform.merge import merge_in_place, write_merged
 from liveos.operations.overlay.perform.reset import reset_store
-from liveos.operations.overlay.steps import OverlayStep
+from liveos.operations.overlay.steps import MergeInPlace, OverlayStep, ResetStore, WriteMerged
 from liveos.report import Reporter
 
 
-def perform_overlay_step(step: OverlayStep, _reporter: Reporter) -> None:
+def perform_overlay_step(step: OverlayStep, reporter: Reporter) -> None:
     """Do one step; ``liveos.operations.execute`` alone calls this."""
-    reset_store(step)
+    match step:
+        case ResetStore():
+            reset_store(step)
+        case WriteMerged():
+            write_merged(step, reporter)
+        case MergeInPlace():
+            merge_in_place(step, reporter)
+        case _:
+            assert_never(step)

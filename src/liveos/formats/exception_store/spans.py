@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from liveos.formats.binary import ByteSource, FormatError, TruncatedError
+from liveos.formats.exception_store.geometry import Geometry
 from liveos.formats.exception_store.reader import ExceptionStore
 
 # The kernel writes zeros behind the header; before 2.6.36 it could be anything (reference 1.10).
@@ -47,14 +48,21 @@ class Span:
 
 def metadata_spans(store: ExceptionStore) -> tuple[Span, ...]:
     """The header, and the areas as far as the list of exceptions goes."""
-    geometry = store.geometry
-    size = geometry.chunk_size
-    header = Span.single(0, min(size, HEADER_READ, store.size))
-    areas = min(store.metadata_chunks - 1, geometry.areas_in(store.chunks))
+    return spans_for(store.geometry, store.size, store.count)
+
+
+def spans_for(geometry: Geometry, size: int, exceptions: int) -> tuple[Span, ...]:
+    """The header and the areas of a list of so many exceptions, with the one where it ends.
+
+    That one may be missing, where the store ends before the list does.
+    """
+    chunk = geometry.chunk_size
+    header = Span.single(0, min(chunk, HEADER_READ, size))
+    wanted = exceptions // geometry.slots_per_area + 1
+    areas = min(wanted, geometry.areas_in(geometry.chunks_in(size)))
     if not areas:
         return (header,)
-    first = geometry.area_chunk(0) * size
-    return header, Span(first, size, geometry.stride * size, areas)
+    return header, Span(geometry.area_chunk(0) * chunk, chunk, geometry.stride * chunk, areas)
 
 
 class SpannedSource:

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading the text of `text`: a store again, whose data read as zeros.
+
+The text may come from anywhere: lines, numbers and counts are bounded before they count.
+"""
+
+import json
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.exception_store.errors import ChunkSizeError
+from liveos.formats.exception_store.geometry import RECORD, Geometry
+from liveos.formats.exception_store.header import Header
+from liveos.formats.exception_store.reader import MAX_EXCEPTIONS
+from liveos.formats.exception_store.spans import Span, SpannedSource, spans_for
+from liveos.formats.exception_store.text import (
+    FORMAT,
+    FORMAT_VERSION,
+    HEADER_END,
+    PADDING_PER_LINE,
+)
+
+_MAX_SIZE = (1 << 63) - 1
+_MAX_U64 = (1 << 64) - 1
+_MAX_U32 = (1 << 32) - 1
+_MAX_LINE = 2048
+_PIECE = 1 << 20
+_PREFIX = b'{"format":'
+_RUN = re.compile(rb'\{"old":(\d{1,20}),"new":(\d{1,20}),"length":(\d{1,10})\}')
+_SUM = re.compile(r"[0-9a-f]{64}")
+_WIDTH = 3  # numbers of a run
+
+
+@dataclass(frozen=True, slots=True)
+class RunSum:
+    """What the data of a run must be: the SHA-256 of ``length`` chunks from ``new`` on."""
+
+    new: int
+    length: int
+    sha256: str
+
+
+def is_text(source: ByteSource) -> bool:
+    """Whether the source begins as `write_text` begins."""
+    return source.size >= len(_PREFIX) and source.read_at(0, len(_PREFIX)) == _PREFIX
+
+
+def read_text(source: ByteSource) -> SpannedSource:
+    """The store that a text describes: its header and areas; the data read as zeros.
+
+    :raises FormatError: it is no such text; the message has the number of the line.
+    """
+    return _Reader(source).store()
+
+
+def read_sums(source: ByteSource) -> Iterator[RunSum]:
+    """The sums of the runs' data, where the text has some, one after the other."""
+    for line in _lines(source):
+        if b'"sha256"' in line.text:
+            members = line.members()
+            digest = line.digest(members)
+            if digest is not None:
+                most = MAX_EXCEPTIONS
+                yield RunSum(
+                    line.number(members, "new"), line.number(members, "length", most), digest
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line and its place, which every complaint names."""
+
+    place: int
+    text: bytes
+
+    def wrong(self, what: str) -> FormatError:
+        return FormatError(f"line {self.place}: {what}")
+
+    def members(self) -> dict[str, Any]:
+        try:
+            members = json.loads(self.text)
+        except (ValueError, RecursionError) as error:
+            raise self.wrong(f"not JSON: {error}") from error
+        if not isinstance(members, dict):
+            raise self.wrong("not an object")
+        return members
+
+    def number(self, members: dict[str, Any], name: str, most: int = _MAX_U64) -> int:
+        value = members.get(name)
+        if type(value) is not int or not 0 <= value <= most:
+            raise self.wrong(f"{name} must be a whole number from 0 to {most}")
+        return value
+
+    def digest(self, members: dict[str, Any]) -> str | None:
+        value = members.get("sha256")
+        if value is not None and not (isinstance(value, str) and _SUM.fullmatch(value)):
+            raise self.wrong("sha256 must be 64 hexadecimal digits or null")
+        return value
+
+    def only(self, members: dict[str, Any], *names: str) -> None:
+        unknown = members.keys() - set(names)
+        if unknown:
+            raise self.wrong(f"{min(unknown)!r} is not known here")
+
+
+def _lines(source: ByteSource) -> Iterator[_Line]:
+    place, rest = 0, b""
+    for offset in range(0, source.size, _PIECE):
+        block = rest + source.read_at(offset, min(_PIECE, source.size - offset))
+        *whole, rest = block.split(b"\n")
+        for text in whole:
+            place += 1
+            yield _bounded(_Line(place, text))
+        _bounded(_Line(place + 1, rest))
+    if rest:
+        yield _Line(place + 1, rest)
+
+
+def _bounded(line: _Line) -> _Line:
+    if len(line.text) > _MAX_LINE:
+        raise line.wrong(f"longer than the {_MAX_LINE} bytes that a line may have")
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first line."""
+
+    size: int
+    geometry: Geometry
+    header: Header
+    exceptions: int
+
+    @classmethod
+    def of(cls, line: _Line) -> "_Head":
+        members = line.members()
+        if members.get("format") != FORMAT:
+            raise line.wrong("not the text of a snapshot store")
+        if line.number(members, "version") != FORMAT_VERSION:
+            raise line.wrong(f"version {members['version']}; version {FORMAT_VERSION} is known")
+        line.only(members, "format", "version", "size", "chunk_sectors", "header", "exceptions")
+        head = cls(
+            line.number(members, "size", _MAX_SIZE),
+            _geometry(line, members),
+            _header(line, members.get("header")),
+            line.number(members, "exceptions", MAX_EXCEPTIONS),
+        )
+        head._check(line)
+        return head
+
+    def _check(self, line: _Line) -> None:
+        """The areas of the list lie in the store, but for one that would only end it."""
+        slots = self.geometry.slots_per_area
+        areas = self.geometry.areas_in(self.geometry.chunks_in(self.size))
+        if self.size < HEADER_END or -(-self.exceptions // slots) > areas:
+            raise line.wrong(f"{self.size} bytes have no room for {self.exceptions} exceptions")
+
+
+def _geometry(line: _Line, members: dict[str, Any]) -> Geometry:
+    try:
+        return Geometry(line.number(members, "chunk_sectors", _MAX_U32))
+    except ChunkSizeError as error:
+        raise line.wrong(str(error)) from error
+
+
+def _header(line: _Line, members: object) -> Header:
+    names = ("magic", "valid", "version", "chunk_sectors")
+    if not isinstance(members, dict):
+        raise line.wrong("header must be an object")
+    line.only(members, *names)
+    return Header(*(line.number(members, name, _MAX_U32) for name in names))
+
+
+class _Reader:
+    """A text, taken line by line."""
+
+    def __init__(self, source: ByteSource) -> None:
+        lines = _lines(source)
+        first = next(lines, None)
+        if first is None:
+            raise FormatError("an empty file is not the text of a snapshot store")
+        self._head = _Head.of(first)
+        self._runs = _Runs(self._head.exceptions)
+        self._spans = spans_for(self._head.geometry, self._head.size, self._head.exceptions)
+        self._header = bytearray(self._spans[0].length)
+        self._header[:HEADER_END] = self._head.header.pack()
+        self._tail: dict[int, tuple[int, int]] = {}
+        self._complete = False
+        last = first
+        for last in lines:
+            self._take(last)
+        if not self._complete:
+            raise last.wrong("the text was cut short: its last line, with the number, is missing")
+
+    def store(self) -> SpannedSource:
+        old, new = self._runs.columns()
+        content = _Content(bytes(self._header), self._spans[1:], old, new, self._tail)
+        return SpannedSource(self._head.size, self._spans, content)
+
+    def _take(self, line: _Line) -> None:
+        if self._complete:
+            raise line.wrong("something follows the last line")
+        run = _RUN.fullmatch(line.text)
+        if run:
+            self._runs.add(line, *map(int, run.groups()))
+        else:
+            self._take_members(line, line.members())
+
+    def _take_members(self, line: _Line, members: dict[str, Any]) -> None:
+        if "length" in members:
+            self._take_run(line, members)
+        elif "slot" in members:
+            self._take_slot(line, members)
+        elif "at" in members:
+            self._take_bytes(line, members)
+        else:
+            self._end(line, members)
+
+    def _take_run(self, line: _Line, members: dict[str, Any]) -> None:
+        line.only(members, "old", "new", "length", "sha256")
+        line.digest(members)
+        self._runs.add(line, *(line.number(members, name) for name in ("old", "new", "length")))
+
+    def _take_slot(self, line: _Line, members: dict[str, Any]) -> None:
+        line.only(members, "slot", "old", "new")
+        slot, old, new = (line.number(members, name) for name in ("slot", "old", "new"))
+        count, slots = self._head.exceptions, self._head.geometry.slots_per_area
+        in_store = (self._spans[1].count if self._spans[1:] else 0) * slots
+        if not count <= slot < in_store or slot in self._tail:
+            raise line.wrong(f"slot {slot} is not one behind the end of the list, or comes again")
+        if slot == count and new:
+            raise line.wrong(f"slot {slot} ends the list, so its new must be 0")
+        self._tail[slot] = (old, new)
+
+    def _take_bytes(self, line: _Line, members: dict[str, Any]) -> None:
+        line.only(members, "at", "bytes")
+        offset = line.number(members, "at")
+        try:
+            data = bytes.fromhex(members["bytes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise line.wrong("bytes must be hexadecimal digits") from error
+        end = offset + len(data)
+        if offset < HEADER_END or end > len(self._header) or len(data) > PADDING_PER_LINE:
+            raise line.wrong("these bytes do not lie behind the header, in its chunk")
+        self._header[offset:end] = data
+
+    def _end(self, line: _Line, members: dict[str, Any]) -> None:
+        line.only(members, "lines")
+        if line.number(members, "lines") != line.place:
+            raise line.wrong(f"this should be line {members['lines']}: lines were lost or added")
+        self._runs.check_complete(line)
+        self._complete = True
+
+
+class _Runs:
+    """Runs as they come, made columns in batches."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._left = expected
+        self._numbers = array("Q")
+        self._waiting = 0
+        self._olds: list[NDArray[np.unsignedinteger]] = []
+        self._news: list[NDArray[np.unsignedinteger]] = []
+
+    def add(self, line: _Line, old: int, new: int, length: int) -> None:
+        if not 0 < length <= self._left:
+            raise line.wrong(f"a run of {length}, where {self._left} exceptions are left")
+        if new == 0 or max(old, new) + length - 1 > _MAX_U64:
+            raise line.wrong("a run that no record can have")
+        self._left -= length
+        for start in range(0, length, _PIECE):
+            many = min(_PIECE, length - start)
+            self._numbers.extend((old + start, new + start, many))
+            self._waiting += many
+            if self._waiting >= _PIECE:
+                self._spread()
+
+    def check_complete(self, line: _Line) -> None:
+        if self._left:
+            raise line.wrong(f"{self._left} of {self._expected} exceptions are missing")
+
+    def columns(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.unsignedinteger]]:
+        self._spread()
+        return _joined(self._olds), _joined(self._news)
+
+    def _spread(self) -> None:
+        """Records of the runs that wait, two columns more."""
+        runs = np.frombuffer(self._numbers, np.uint64).reshape(-1, _WIDTH)
+        lengths = runs[:, 2].astype(np.int64)
+        within = np.arange(self._waiting) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        for column, kept in ((0, self._olds), (1, self._news)):
+            kept.append(_narrowed(np.repeat(runs[:, column], lengths) + within.astype(np.uint64)))
+        self._numbers, self._waiting = array("Q"), 0
+
+
+def _narrowed(column: NDArray[np.uint64]) -> NDArray[np.unsignedinteger]:
+    fits = not len(column) or int(column.max()) <= _MAX_U32
+    return column.astype(np.uint32 if fits else np.uint64)
+
+
+def _joined(columns: list[NDArray[np.unsignedinteger]]) -> NDArray[np.unsignedinteger]:
+    joined = np.concatenate(columns)
+    columns.clear()
+    return joined
+
+
+class _Content:
+    """The bytes of the header, then those of the areas, made when they are read."""
+
+    def __init__(
+        self,
+        header: bytes,
+        areas: tuple[Span, ...],
+        old: NDArray[np.unsignedinteger],
+        new: NDArray[np.unsignedinteger],
+        tail: dict[int, tuple[int, int]],
+    ) -> None:
+        self._header = header
+        self._old, self._new, self._tail = old, new, tail
+        self.size = len(header) + sum(span.content for span in areas)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        end = offset + length
+        head = self._header[offset:end]
+        start, stop = max(0, offset - len(self._header)), max(0, end - len(self._header))
+        if start == stop:
+            return head
+        first = start // RECORD.itemsize
+        slots = self._slots(first, -(-stop // RECORD.itemsize))
+        return head + slots[start - first * RECORD.itemsize :][: stop - start]
+
+    def _slots(self, first: int, last: int) -> bytes:
+        records = np.zeros(last - first, RECORD)
+        listed = len(self._old[first:last])
+        records["old"][:listed] = self._old[first:last]
+        records["new"][:listed] = self._new[first:last]
+        if last > len(self._old):
+            for slot, values in self._tail.items():
+                if first <= slot < last:
+                    records[slot - first] = values
+        return records.tobytes()

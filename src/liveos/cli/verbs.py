@@ -15,6 +15,7 @@ VERBS = {
 }
 
 OVERLAY_VERBS = {
+    "status": "Show how full an overlay is, and what will happen when it fills.",
     "check": "Say what is wrong with the overlay, what that does, and what repairs it.",
     "merge": "Make one root image of the root and its changes.",
     "reset": "Forget every change: make the overlay an empty one of the same size.",

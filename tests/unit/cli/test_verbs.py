@@ -17,9 +17,11 @@ WITH_SOURCE = {
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "overlay check": ["{source}"],
+    "overlay reset": ["--yes", "{source}"],
+    "overlay status": ["{source}"],
     "prove": ["{source}"],
 }
-CHANGING = {"install"}
+CHANGING = {"install", "overlay reset"}
 
 
 def words(verb: str, source: Path, scratch: Path) -> list[str]:

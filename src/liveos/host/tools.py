@@ -80,6 +80,10 @@ BLKID = Tool(
     ("blkid",), "util-linux", "util-linux", ("install",), "names what an existing target holds",
     minimum="2.35",
 )  # fmt: skip
+DMSETUP = Tool(
+    ("dmsetup",), "device-mapper", "dmsetup", ("overlay status",),
+    "tells of the running system's overlay", ("version",),
+)  # fmt: skip
 GRUB_MKIMAGE = Tool(
     ("grub2-mkimage", "grub-mkimage"), "grub2-tools-minimal grub2-pc-modules",
     "grub-common grub-pc-bin", ("install",), "builds the BIOS boot loader", minimum="2.02",
@@ -99,5 +103,6 @@ QEMU_IO = Tool(
 )  # fmt: skip
 
 ALL_TOOLS = (
-    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, MTOOLS, BLKID, GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
+    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, MTOOLS, BLKID, DMSETUP, GRUB_MKIMAGE, QEMU, QEMU_IMG,
+    QEMU_IO,
 )  # fmt: skip

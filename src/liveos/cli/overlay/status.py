@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``liveos overlay status``: how full an overlay is, and what it is heading for."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liveos.cli.output import Output
@@ -13,13 +14,20 @@ if TYPE_CHECKING:
 
 def status(output: Output, overlay: Overlay, *, origin: Origin = None) -> ExitStatus:
     """Show how full an overlay is, and what will happen when it fills."""
+    facts = _facts(overlay, origin)
+    show(output, facts)
+    return ExitStatus.DONE if facts.is_readable else ExitStatus.UNSUPPORTED
+
+
+def _facts(overlay: str, origin: Path | None) -> "OverlayStatus":
+    from liveos.medium.overlay.live import LIVE, live_status
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.status import overlay_status
 
+    if overlay == LIVE and not Path(LIVE).exists():
+        return live_status()
     with open_overlay(overlay, origin) as found:
-        facts = overlay_status(found, overlay)
-    show(output, facts)
-    return ExitStatus.DONE if facts.is_readable else ExitStatus.UNSUPPORTED
+        return overlay_status(found, overlay)
 
 
 def show(output: Output, facts: "OverlayStatus") -> None:

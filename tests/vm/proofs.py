@@ -17,7 +17,7 @@ import pytest
 from liveos.host.firmware import FirmwareKind
 from liveos.host.qemu import Attachment
 from liveos.operations.guests.guest import Guest
-from liveos.operations.prove.proof import BootReport, Proof
+from liveos.operations.prove.proof import BootReport, Proof, Showing
 from liveos.operations.prove.proving import ProveRequest, prove
 from tests.images.cache import cached
 from tests.images.recipes import Recipe
@@ -72,9 +72,12 @@ def prove_medium(
     output: Path,
     firmware: FirmwareKind = FirmwareKind.BIOS,
     attachment: Attachment | None = None,
+    showing: Showing | None = None,
 ) -> Proof:
     """A proof of what is asked for, with the logs in ``output``."""
-    request = ProveRequest(firmware=firmware, attachment=attachment, output=output)
+    request = ProveRequest(
+        firmware=firmware, attachment=attachment, output=output, showing=showing
+    )
     with patch.object(Guest, "power_off", _power_off_after_the_report):
         return prove(medium, request)
 

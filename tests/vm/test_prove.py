@@ -18,7 +18,7 @@ from liveos.errors import ExitStatus
 from liveos.host.firmware import FirmwareKind
 from liveos.host.qemu import Attachment
 from liveos.medium.model import PersistenceKind
-from liveos.operations.prove.proof import Proof
+from liveos.operations.prove.proof import Proof, Showing
 from tests.images.recipes import EROFS, FLAT, NESTED, Recipe
 from tests.vm.proofs import (
     digest,
@@ -97,6 +97,22 @@ def test_a_snapshot_may_be_traded_for_a_directory(tmp_path: Path) -> None:
     proof = prove_medium(stick, tmp_path, attachment=Attachment.DISK)
     assert proof.problems == ()
     _agrees_with_the_guest(proof, BIOS, DIRECTORY)
+
+
+@pytest.mark.parametrize("recipe", [NESTED, FLAT, EROFS], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("showing", [Showing.RESET, Showing.NO_TRACE], ids=str)
+def test_the_menu_empties_the_overlay_or_leaves_it_alone(
+    sticks: Sticks, recipe: Recipe, showing: Showing, tmp_path: Path
+) -> None:
+    proof = prove_medium(sticks(recipe), tmp_path, showing=showing)
+    assert proof.problems == ()
+    assert (len(proof.boots), proof.marker_survived) == (3, True)
+    words = [boot.cmdline.split() for boot in proof.boots if boot.cmdline]
+    if showing is Showing.RESET:
+        assert ["rd.live.overlay.reset" in line for line in words] == [False, True, False]
+    else:
+        named = [any(word.startswith("rd.live.overlay=") for word in line) for line in words]
+        assert named == [False, True, True]
 
 
 def changed(shim: bytes) -> bytes:

@@ -10,7 +10,14 @@ from rich.text import Text
 from liveos.cli.render import place, table, words
 from liveos.cli.text import printable
 from liveos.operations.prove.judgement import Memory
-from liveos.operations.prove.proof import BootReport, Proof
+from liveos.operations.prove.proof import BootReport, Proof, Showing
+
+_SHOWN = {
+    Showing.BOOTS: "boots",
+    Showing.REMEMBERS: "boots and remembers",
+    Showing.RESET: "boots, its menu empties the overlay, and it remembers again",
+    Showing.NO_TRACE: "boots, and its menu starts it so that nothing is kept",
+}
 
 
 def proof_view(proof: Proof) -> Iterator[RenderableType]:
@@ -53,5 +60,4 @@ def _verdict(proof: Proof) -> Text:
     target = place(proof.target)
     if not proof.proved:
         return Text(f"NOT PROVED: {target} ({proof.firmware})", "bold red")
-    remembered = " and remembers" if proof.marker_survived else ""
-    return Text(f"PROVED: {target} boots{remembered} ({proof.firmware}).", "bold green")
+    return Text(f"PROVED: {target} {_SHOWN[proof.showing]} ({proof.firmware}).", "bold green")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``liveos prove``: show that a medium boots and remembers, without human help."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,19 @@ LogDirectory = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="DIR", help="Keep logs and screenshots here."),
 ]
-NoPersistence = Annotated[
-    bool, typer.Option("--no-persistence", help="Do not expect that changes survive a reboot.")
-]
+
+
+class What(StrEnum):
+    """What is to be shown; ``auto`` is ``boots`` for an ISO and ``remembers`` for a stick."""
+
+    AUTO = "auto"
+    BOOTS = "boots"
+    REMEMBERS = "remembers"
+    RESET = "reset"
+    NO_TRACE = "no-trace"
+
+
+Show = Annotated[What, typer.Option("--show", help="What is to be shown.")]
 
 
 def prove(
@@ -34,7 +45,7 @@ def prove(
     *,
     firmware: Firmware = FirmwareName.BIOS,
     attach: Attach = AttachmentName.AUTO,
-    no_persistence: NoPersistence = False,
+    show: Show = What.AUTO,
     directory: LogDirectory = None,
     memory: Memory = "2G",
     cpus: Cpus = None,
@@ -43,14 +54,14 @@ def prove(
     from liveos.cli.progress import reporter
     from liveos.host.firmware import FirmwareKind
     from liveos.host.qemu import Attachment
-    from liveos.operations.prove.proof import proof_document
+    from liveos.operations.prove.proof import Showing, proof_document
     from liveos.operations.prove.proving import ProveRequest
     from liveos.operations.prove.proving import prove as run_proof
 
     request = ProveRequest(
         firmware=FirmwareKind(firmware),
         attachment=None if attach == "auto" else Attachment(attach),
-        persistence=False if no_persistence else None,
+        showing=None if show == "auto" else Showing(show),
         memory_mib=memory_mib(memory),
         cpus=cpus,
         output=directory,

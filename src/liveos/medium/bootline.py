@@ -66,11 +66,16 @@ class Installed:
 
 
 def boot_options(
-    original: Iterable[str], installed: Installed, extra: Iterable[str] = ()
+    original: Iterable[str],
+    installed: Installed,
+    extra: Iterable[str] = (),
+    *,
+    reset: bool = False,
 ) -> tuple[str, ...]:
     """The words of the kernel line, made from the image's ``original`` ones.
 
     Words that liveos does not own stay as they are, in order; ``extra`` come last and so win.
+    With ``reset`` the initramfs empties the overlay before it uses it.
 
     :raises UnsupportedError: this initramfs cannot start the image like that.
     """
@@ -90,6 +95,7 @@ def boot_options(
         "rw",
         *_live_words(kept, installed),
         *_overlay_words(installed),
+        *(_spellings(installed, "reset_overlay", "rd.live.overlay.reset") if reset else ()),
         *extra,
     )
 

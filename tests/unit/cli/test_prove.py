@@ -13,7 +13,7 @@ from liveos.host.qemu import Attachment
 from liveos.medium.model import PersistenceKind
 from liveos.operations.prove import proving as operation
 from liveos.operations.prove.judgement import Memory
-from liveos.operations.prove.proof import BootReport, Proof
+from liveos.operations.prove.proof import BootReport, Proof, Showing
 from liveos.operations.prove.proving import ProveRequest
 from liveos.report import Reporter
 
@@ -27,10 +27,11 @@ BOOT = BootReport(
     serial_log=Path("/tmp/proof/boot-1.log"),
     screenshot=Path("/tmp/proof/boot-1.png"),
 )
-PROVED = Proof(Path("/srv/s.img"), FirmwareKind.UEFI, (BOOT, BOOT), True, (), ())
+PROVED = Proof(Path("/srv/s.img"), FirmwareKind.UEFI, Showing.REMEMBERS, (BOOT, BOOT), True, (), ())
 FORGOT = Proof(
     Path("/srv/s.img"),
     FirmwareKind.BIOS,
+    Showing.REMEMBERS,
     (BootReport(overlay=Memory(None, None, persistent=False)),),
     None,
     ("boot 1: its changes go to memory",),
@@ -79,14 +80,14 @@ def test_the_document(asked: list[ProveRequest], capsys: pytest.CaptureFixture[s
 
 def test_the_words_make_the_request(asked: list[ProveRequest], tmp_path: Path) -> None:
     main(["prove", "good"])
-    line = "prove good --firmware uefi-secure --attach disk --memory 3G --cpus 4 --no-persistence"
+    line = "prove good --firmware uefi-secure --attach disk --memory 3G --cpus 4 --show no-trace"
     main([*line.split(), "-o", str(tmp_path)])
     default, other = asked
     assert default == ProveRequest()
     assert other == ProveRequest(
         firmware=FirmwareKind.UEFI_SECURE,
         attachment=Attachment.DISK,
-        persistence=False,
+        showing=Showing.NO_TRACE,
         memory_mib=3072,
         cpus=4,
         output=tmp_path,

@@ -95,8 +95,12 @@ def test_the_menu_starts_with_memory_and_without_the_media_check() -> None:
         "Start Fedora Live",
         "Start Fedora Live (changes are not kept)",
         "Start Fedora Live in basic graphics mode",
+        "Erase all changes, then: Start Fedora Live",
     ]
-    first, second, third = (line for line in text.splitlines() if line.startswith("  linux "))
+    lines = [line for line in text.splitlines() if line.startswith("  linux ")]
+    first, second, third, fourth = lines
+    assert ["rd.live.overlay.reset" in line.split() for line in lines] == [False] * 3 + [True]
+    assert fourth.replace(" rd.live.overlay.reset", "") == first
     uuid = IDENTITIES.live_filesystem
     overlay = f"rd.live.overlay=UUID={uuid}:/LiveOS/overlay-Fedora-WS-Live-{uuid}"
     assert f"root=live:UUID={uuid}" in first

@@ -14,8 +14,8 @@ import pytest
 from liveos.medium.model import PersistenceKind
 from liveos.operations.guests.shell import Answer
 from liveos.operations.prove.judgement import find_memory
+from liveos.operations.prove.mark import memory_problems
 from liveos.operations.prove.observation import Observation, observe
-from liveos.operations.prove.proving import memory_problems
 
 SYSTEMS = json.loads((Path(__file__).parents[2] / "data" / "live_systems.json").read_text())
 # The order in which `observe` asks; a question tells its answer by a part of it.

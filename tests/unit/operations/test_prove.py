@@ -10,16 +10,19 @@ import pytest
 
 from liveos.errors import UnsupportedError
 from liveos.host.qemu import Accelerator, Machine
-from liveos.medium.model import PersistenceKind
+from liveos.medium.model import Entry, Firmware, Medium, MediumKind, PersistenceKind
 from liveos.operations.guests.guest import BootFiles, Patience
 from liveos.operations.guests.menu_edits import MenuEdits
 from liveos.operations.guests.shell import Answer
+from liveos.operations.prove import mark, rounds
 from liveos.operations.prove import proving as module
 from liveos.operations.prove.judgement import Memory, find_memory
+from liveos.operations.prove.mark import memory_problems
 from liveos.operations.prove.observation import Observation, parse_mounts
-from liveos.operations.prove.proof import BootReport, Proof, proof_document
-from liveos.operations.prove.proving import ProveRequest, memory_problems, prove
+from liveos.operations.prove.proof import BootReport, Proof, Showing, proof_document
+from liveos.operations.prove.proving import ProveRequest, prove
 from liveos.operations.prove.watched_boot import Task
+from tests.unit.operations.sources import NESTED
 
 STICK = "33 24 8:3 / /run/initramfs/overlayfs rw shared:1 - ext4 /dev/sda3 rw\n"
 RUN = "24 1 0:22 / /run rw shared:2 - tmpfs tmpfs rw\n"
@@ -38,11 +41,15 @@ LOST = replace(KEPT, mounts=parse_mounts(RUN + ROOT))
 
 
 class PlayedGuest:
-    """A guest whose files are a dictionary; those in ``forgets`` are gone at the next boot."""
+    """A guest whose files are a dictionary; those in ``forgets`` are gone at the next boot.
 
-    def __init__(self, forgets: str | None = None) -> None:
+    After ``boots`` of them nothing is forgotten any more.
+    """
+
+    def __init__(self, forgets: str | None = None, boots: int = 9) -> None:
         self.files: dict[str, str] = {}
         self._forgets = forgets
+        self._boots = boots
 
     def ask(self, command: str) -> Answer:
         words = command.split()
@@ -53,7 +60,8 @@ class PlayedGuest:
         return Answer("", 0)
 
     def reboot(self) -> None:
-        if self._forgets is not None:
+        self._boots -= 1
+        if self._forgets is not None and self._boots >= 0:
             gone = [path for path in self.files if path.startswith(self._forgets)]
             for path in gone:
                 del self.files[path]
@@ -81,6 +89,7 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
 
         monkeypatch.setattr(module, "watch_boot", boot)
         monkeypatch.setattr(module, "make_layer", lambda *_: None)
+        monkeypatch.setattr(module, "patch_layer", lambda *_: None)
         monkeypatch.setattr(module, "edit_menus", lambda *_: MenuEdits(("/grub.cfg",)))
         medium = tmp_path / "stick.img"
         # An MBR with one partition: enough of a disk to be worth a try.
@@ -111,13 +120,13 @@ def test_what_cannot_boot_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_lost_mark_is_a_problem(play: Play) -> None:
     proof = play(KEPT, PlayedGuest(forgets="/var/lib"))
     assert proof.marker_survived is False
-    assert proof.problems == ("boot 2: what the first boot wrote into /var/lib is gone",)
+    assert proof.problems == ("boot 2: what was written into /var/lib is gone",)
 
 
 def test_a_home_of_its_own_gets_a_mark_of_its_own(play: Play) -> None:
     with_home = replace(KEPT, mounts=KEPT.mounts + parse_mounts(HOME))
     proof = play(with_home, PlayedGuest(forgets="/home"))
-    assert proof.problems == ("boot 2: what the first boot wrote into /home is gone",)
+    assert proof.problems == ("boot 2: what was written into /home is gone",)
 
 
 def test_changes_that_go_to_memory_end_the_proof_with_the_reason(play: Play) -> None:
@@ -128,8 +137,55 @@ def test_changes_that_go_to_memory_end_the_proof_with_the_reason(play: Play) -> 
     assert problem.endswith("/LiveOS/overlay-A-1, and there is nothing of that name on the stick")
 
 
+@pytest.fixture
+def menu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A menu of three entries: as usual, without memory, with an empty overlay."""
+    words = ("root=live:UUID=1", "rd.live.overlay=UUID=1:/LiveOS/overlay-A-1")
+    lines = (words, words[:1], (*words, "rd.live.overlay.reset"))
+    entries = tuple(
+        Entry("t", Firmware.BIOS, "/grub.cfg", None, "/k", (), options) for options in lines
+    )
+    image = replace(NESTED, entries=entries)
+    found = Medium(Path("stick.img"), MediumKind.DISK, None, 1, images=(image,))
+    monkeypatch.setattr(rounds, "inspect", lambda _: found)
+
+
+def test_an_overlay_that_the_menu_empties_is_empty_and_remembers_again(
+    play: Play, menu: None
+) -> None:
+    shown = ProveRequest(showing=Showing.RESET)
+    proof = play(KEPT, PlayedGuest(forgets="/var/lib", boots=1), shown)
+    assert (len(proof.boots), proof.marker_survived, proof.problems) == (3, True, ())
+    assert play(KEPT, PlayedGuest(), shown).problems == (
+        "boot 2: what was written into /var/lib is still there",
+    )
+
+
+def test_a_home_of_its_own_outlives_the_reset(play: Play, menu: None) -> None:
+    with_home = replace(KEPT, mounts=KEPT.mounts + parse_mounts(HOME))
+    forgetful = PlayedGuest(forgets="/", boots=1)
+    proof = play(with_home, forgetful, ProveRequest(showing=Showing.RESET))
+    assert proof.problems == ("boot 2: what was written into /home is gone, too",)
+
+
+def test_an_entry_without_memory_must_not_keep_anything(play: Play, menu: None) -> None:
+    proof = play(KEPT, request=ProveRequest(showing=Showing.NO_TRACE))
+    assert proof.problems == (
+        "boot 1: booted without memory, as the entry says, yet its changes are kept",
+    )
+
+
+def test_a_menu_without_such_an_entry_is_named(
+    play: Play, menu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = Medium(Path("stick.img"), MediumKind.DISK, None, 1)
+    monkeypatch.setattr(rounds, "inspect", lambda _: none)
+    with pytest.raises(UnsupportedError, match="no entry of the boot menu empties"):
+        play(KEPT, request=ProveRequest(showing=Showing.RESET))
+
+
 def test_persistence_that_nobody_asked_for_is_not_missed(play: Play) -> None:
-    proof = play(LOST, request=ProveRequest(persistence=False))
+    proof = play(LOST, request=ProveRequest(showing=Showing.BOOTS))
     assert (len(proof.boots), proof.marker_survived, proof.problems) == (1, None, ())
     assert proof.not_shown == ("whether changes survive was not asked for, and not looked at",)
 
@@ -154,5 +210,5 @@ def test_the_document_has_the_shape_that_scripts_rely_on(play: Play) -> None:
 
 def test_a_full_snapshot_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Memory(PersistenceKind.SNAPSHOT, "/o", persistent=True, status_line="Invalid")
-    monkeypatch.setattr(module, "find_memory", lambda _: full)
+    monkeypatch.setattr(mark, "find_memory", lambda _: full)
     assert memory_problems(KEPT) == ["booted, but its overlay takes no more changes: it is Invalid"]

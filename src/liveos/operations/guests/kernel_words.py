@@ -37,13 +37,18 @@ _TIMEOUT = re.compile(
     r"^([ \t]*(?:set[ \t]+)?timeout[ \t]*[= \t][ \t]*)\"?\d+\"?[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
+# As liveos itself writes it; only its own sticks are started with another entry.
+_DEFAULT = re.compile(r"^set default=\d$", re.MULTILINE)
 
 
-def edit_menu(text: str, words: tuple[str, ...]) -> str:
+def edit_menu(text: str, words: tuple[str, ...], entry: int | None = None) -> str:
     """The menu with ``words`` on every kernel line, and without its waiting time.
 
-    A text without a kernel line comes back with at most its waiting time changed.
+    ``entry``, counted from 0, is what the menu of a stick of ours starts by itself then. A text
+    without a kernel line comes back with at most its waiting time and its default changed.
     """
+    if entry is not None:
+        text = _DEFAULT.sub(f"set default={entry}", text)
     lines = [_edit_line(line, words) for line in text.split("\n")]
     # One second in GRUB; a tenth in syslinux, where 0 would mean to wait for ever.
     return _TIMEOUT.sub(r"\g<1>1", "\n".join(lines))

@@ -24,5 +24,10 @@ def make_layer(medium: Path, layer: Path, patches: tuple[Patch, ...] = ()) -> No
     with FileSource(medium) as source:
         size = -(-source.size // _SECTOR) * _SECTOR
     run(layer_command(medium, layer, size))
+    patch_layer(layer, patches)
+
+
+def patch_layer(layer: Path, patches: tuple[Patch, ...]) -> None:
+    """Write ``patches`` into a layer that no machine uses."""
     for patch in patches:
         run(patch_command(layer, patch.offset, len(patch.data)), stdin=patch.data)

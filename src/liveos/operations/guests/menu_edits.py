@@ -58,9 +58,15 @@ class MenuEdits:
         return MenuEdits(self.menus + other.menus, self.patches + other.patches)
 
 
-def edit_menus(medium: Path, workspace: Path, words: tuple[str, ...]) -> MenuEdits:
-    """Edits that put ``words`` into every menu of a medium that firmware may come to read."""
-    edit = partial(edit_menu, words=words)
+def edit_menus(
+    medium: Path, workspace: Path, words: tuple[str, ...], entry: int | None = None
+) -> MenuEdits:
+    """Edits that put ``words`` into every menu of a medium that firmware may come to read.
+
+    ``entry`` is the one that a stick's menu starts by itself then. Edits for different entries
+    change the same bytes, so that one may follow the other.
+    """
+    edit = partial(edit_menu, words=words, entry=entry)
     with FileSource(medium) as source:
         edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()
         for window, kind in _filesystems(source):

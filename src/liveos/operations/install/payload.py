@@ -106,11 +106,14 @@ def payload_of(source: Medium, image: Image, name: str) -> Payload:
 def menu_entries(
     payload: Payload, installed: Installed, extra: tuple[str, ...]
 ) -> tuple[MenuEntry, ...]:
-    """Start; start without memory if there is one; start with basic graphics if the source can."""
+    """Start; start without memory, if there is one; with basic graphics, if the source can; anew.
+
+    The entry that empties the overlay stands last, where nobody comes to by a key too many.
+    """
     kernel, *initrds = (path for _, path in payload.boot_files)
 
-    def entry(title: str, source: Entry, how: Installed) -> MenuEntry:
-        options = boot_options(entry_options(source), how, extra)
+    def entry(title: str, source: Entry, how: Installed, *, reset: bool = False) -> MenuEntry:
+        options = boot_options(entry_options(source), how, extra, reset=reset)
         return MenuEntry(title, kernel, tuple(initrds), options)
 
     title = _title(payload.main)
@@ -120,6 +123,9 @@ def menu_entries(
         entries.append(entry(f"{title} (changes are not kept)", payload.main, forgetful))
     if payload.basic is not None:
         entries.append(entry(_title(payload.basic), payload.basic, installed))
+    if installed.overlay is not None:
+        erase = f"Erase all changes, then: {title}"
+        entries.append(entry(erase, payload.main, installed, reset=True))
     return tuple(entries)
 
 

@@ -2,12 +2,27 @@
 """What a proof found, and the document that scripts get of it."""
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from liveos.host.firmware import FirmwareKind
 from liveos.operations.prove.judgement import Memory
 from liveos.operations.prove.observation import Observation
+
+
+class Showing(StrEnum):
+    """What a proof shows of a medium.
+
+    That it starts; that it keeps changes; that the menu's own entry empties the overlay, which
+    then keeps changes again, and leaves a home of its own alone; that the menu's own entry starts
+    it so that no change is kept.
+    """
+
+    BOOTS = "boots"
+    REMEMBERS = "remembers"
+    RESET = "reset"
+    NO_TRACE = "no-trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,7 @@ class Proof:
 
     target: Path
     firmware: FirmwareKind
+    showing: Showing
     boots: tuple[BootReport, ...]
     marker_survived: bool | None
     problems: tuple[str, ...]
@@ -57,6 +73,7 @@ def proof_document(proof: Proof) -> dict[str, Any]:
         "target": str(proof.target),
         "proved": proof.proved,
         "firmware": str(proof.firmware),
+        "shown": str(proof.showing),
         "boots": [_boot_document(boot) for boot in proof.boots],
         "marker_survived": proof.marker_survived,
         "problems": list(proof.problems),

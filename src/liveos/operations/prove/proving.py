@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prove that a medium boots and remembers: two boots in QEMU, a mark left in the first.
+"""Prove that a medium boots and remembers: boots in QEMU, with marks left in one for the next.
 
-Nothing is written to the medium: both boots share a throw-away layer over it, and the kernel
+Nothing is written to the medium: the boots share a throw-away layer over it, and the kernel
 arguments that bring the shell exist only there.
 """
 
-import secrets
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,9 @@ from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.identify import identify
 from liveos.host.firmware import FirmwareKind, find_uefi
 from liveos.host.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
-from liveos.operations.guests.guest import BootFiles, Guest, Patience
+from liveos.operations.guests.guest import BootFiles, Patience
 from liveos.operations.guests.kernel_words import PROOF_WORDS
-from liveos.operations.guests.layer import make_layer
+from liveos.operations.guests.layer import make_layer, patch_layer
 from liveos.operations.guests.machine import (
     choose_attachment,
     open_target,
@@ -24,10 +23,10 @@ from liveos.operations.guests.machine import (
     workspace,
 )
 from liveos.operations.guests.menu_edits import edit_menus, is_iso
-from liveos.operations.prove.judgement import find_memory, why_not_persistent
-from liveos.operations.prove.observation import Observation
-from liveos.operations.prove.proof import BootReport, Proof
-from liveos.operations.prove.watched_boot import Task, watch_boot
+from liveos.operations.prove.mark import Mark
+from liveos.operations.prove.proof import BootReport, Proof, Showing
+from liveos.operations.prove.rounds import Round, rounds
+from liveos.operations.prove.watched_boot import watch_boot
 from liveos.report import NullReporter, Reporter
 
 
@@ -35,14 +34,14 @@ from liveos.report import NullReporter, Reporter
 class ProveRequest:
     """How to prove.
 
-    ``attachment`` None is a CD for an ISO and a USB stick for anything else. ``persistence`` says
-    whether changes must survive; None expects it of everything but an ISO. ``output`` takes logs
-    and screenshots; None makes a directory for them.
+    ``attachment`` None is a CD for an ISO and a USB stick for anything else. ``showing`` None
+    expects of everything but an ISO that it remembers. ``output`` takes logs and screenshots; None
+    makes a directory for them.
     """
 
     firmware: FirmwareKind = FirmwareKind.BIOS
     attachment: Attachment | None = None
-    persistence: bool | None = None
+    showing: Showing | None = None
     memory_mib: int = 2048
     cpus: int | None = None
     output: Path | None = None
@@ -50,43 +49,8 @@ class ProveRequest:
     patience: Patience = field(default_factory=Patience)
 
 
-class Mark:
-    """A file that the first boot writes and the second looks for, with a text nobody can guess.
-
-    ``survived`` is None until a second boot has looked.
-    """
-
-    def __init__(self) -> None:
-        self.survived: bool | None = None
-        self._token = secrets.token_hex(8)
-
-    def leave(self, guest: Guest, seen: Observation) -> list[str]:
-        """Write the mark where changes to the root go, and to a home of its own."""
-        problems = memory_problems(seen)
-        for path in self._paths(seen):
-            answer = guest.ask(f"mkdir -p {path.parent} && echo {self._token} > {path} && sync")
-            if answer.status != 0:
-                problems.append(f"the running system could not write: {answer.text.strip()}")
-        return problems
-
-    def look(self, guest: Guest, seen: Observation) -> list[str]:
-        """Look for the marks that the first boot left."""
-        lost = [
-            path.parent
-            for path in self._paths(seen)
-            if guest.ask(f"cat {path}").text.strip() != self._token
-        ]
-        self.survived = not lost
-        gone = [f"what the first boot wrote into {directory} is gone" for directory in lost]
-        return memory_problems(seen) + gone
-
-    def _paths(self, seen: Observation) -> list[Path]:
-        places = ["/var/lib", *(["/home"] if seen.mount_at("/home") else [])]
-        return [Path(place, f"liveos-proof-{self._token}") for place in places]
-
-
 def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None) -> Proof:
-    """Boot a medium, twice where it should remember, and judge what it says.
+    """Boot a medium, as often as what is to be shown takes, and judge what it says.
 
     What does not hold is a problem of the proof, not an exception.
 
@@ -101,39 +65,30 @@ def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None)
                 f"{target} has no partition table and no filesystem: nothing in it can boot",
                 hint=f"liveos inspect {target} says what can be seen of it",
             )
-    must_remember = not from_iso if request.persistence is None else request.persistence
+    showing = request.showing or (Showing.BOOTS if from_iso else Showing.REMEMBERS)
     mark = Mark()
-    tasks: list[Task] = [mark.leave, mark.look] if must_remember else [_only_look]
+    plan = rounds(showing, target, request.firmware, mark)
     with workspace() as directory:
-        boots, problems = _boot(target, request, tasks, directory, reporter or NullReporter())
+        boots, problems = _boot(target, request, plan, directory, reporter or NullReporter())
     return Proof(
         target=target,
         firmware=request.firmware,
+        showing=showing,
         boots=tuple(boots),
         marker_survived=mark.survived,
         problems=tuple(problems),
-        not_shown=_not_shown(from_iso=from_iso, must_remember=must_remember),
+        not_shown=_not_shown(showing, from_iso=from_iso),
     )
 
 
-def memory_problems(seen: Observation) -> list[str]:
-    """Why the changes to a running root will not last; empty when they will."""
-    memory = find_memory(seen)
-    if memory.persistent is False:
-        return [f"booted, but its changes go to memory: {why_not_persistent(seen)}"]
-    if memory.status_line in {"Invalid", "Overflow"}:
-        return [f"booted, but its overlay takes no more changes: it is {memory.status_line}"]
-    return []
-
-
 def _boot(
-    target: Path, request: ProveRequest, tasks: list[Task], directory: Path, reporter: Reporter
+    target: Path, request: ProveRequest, plan: list[Round], directory: Path, reporter: Reporter
 ) -> tuple[list[BootReport], list[str]]:
-    """Boot once for each task; after a boot with problems, no further one."""
+    """Boot once for each round; after a boot with problems, no further one."""
     boots: list[BootReport] = []
     problems: list[str] = []
     output = _output_directory(request.output)
-    steps = len(tasks) + 1
+    steps = len(plan) + 1
     reporter.step("prepare a throw-away layer", 1, steps)
     layer = directory / "layer.qcow2"
     menus = edit_menus(target, directory, PROOF_WORDS)
@@ -141,10 +96,13 @@ def _boot(
     with open_target(target) as source:
         attachment = choose_attachment(request.attachment, from_iso=is_iso(source))
     machine = _machine(directory, Drive(layer, attachment, "qcow2", throw_away=True), request)
-    for number, task in enumerate(tasks, 1):
-        reporter.step(f"boot {number} of {len(tasks)}", number + 1, steps)
+    for number, each in enumerate(plan, 1):
+        reporter.step(f"boot {number} of {len(plan)}", number + 1, steps)
+        if any(other.entry is not None for other in plan):
+            chosen = edit_menus(target, directory, PROOF_WORDS, each.entry or 0)
+            patch_layer(layer, chosen.patches)
         files = BootFiles(output, directory, number)
-        report, found = watch_boot(machine, files, request.patience, task)
+        report, found = watch_boot(machine, files, request.patience, each.task)
         boots.append(report)
         problems += [f"boot {number}: {problem}" for problem in found]
         if problems:
@@ -166,10 +124,6 @@ def _machine(directory: Path, drive: Drive, request: ProveRequest) -> Machine:
     )
 
 
-def _only_look(_guest: Guest, _seen: Observation) -> list[str]:
-    return []
-
-
 def _output_directory(wanted: Path | None) -> Path:
     if wanted is None:
         return Path(tempfile.mkdtemp(prefix="liveos-proof-"))
@@ -180,8 +134,8 @@ def _output_directory(wanted: Path | None) -> Path:
     return wanted.absolute()
 
 
-def _not_shown(*, from_iso: bool, must_remember: bool) -> tuple[str, ...]:
-    if must_remember:
+def _not_shown(showing: Showing, *, from_iso: bool) -> tuple[str, ...]:
+    if showing is not Showing.BOOTS:
         return ()
     if from_iso:
         return ("an ISO keeps nothing: whether changes survive was not looked at",)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boots that a proof takes: which entry of the menu is started, and what is done then."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveos.errors import UnsupportedError
+from liveos.host.firmware import FirmwareKind
+from liveos.medium.inspect import inspect
+from liveos.medium.model import Entry, Firmware
+from liveos.operations.guests.guest import Guest
+from liveos.operations.prove.mark import Mark
+from liveos.operations.prove.observation import Observation
+from liveos.operations.prove.proof import Showing
+from liveos.operations.prove.watched_boot import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One boot: ``entry`` counts from 0 in the menu, None is what it starts by itself."""
+
+    task: Task
+    entry: int | None = None
+
+
+def rounds(showing: Showing, target: Path, firmware: FirmwareKind, mark: Mark) -> list[Round]:
+    """The boots of a proof. The first leaves ``mark``, unless nothing is to be found again.
+
+    :raises UnsupportedError: the menu has no entry that does what is to be shown.
+    """
+    if showing is Showing.BOOTS:
+        return [Round(_only_look)]
+    if showing is Showing.REMEMBERS:
+        return [Round(mark.leave), Round(mark.look)]
+    entries = _entries(target, firmware)
+    if showing is Showing.NO_TRACE:
+        forgetful = _position(entries, "starts without memory", _is_forgetful)
+        lost = Mark()
+        return [
+            Round(lost.leave_in_memory, forgetful),
+            Round(_both(lost.look_in_vain, mark.leave)),
+            Round(mark.look),
+        ]
+    reset = _position(entries, "empties the overlay", _resets)
+    erased = Mark()
+    return [
+        Round(erased.leave),
+        Round(_both(erased.look_in_vain, mark.leave), reset),
+        Round(mark.look),
+    ]
+
+
+def _entries(target: Path, firmware: FirmwareKind) -> list[Entry]:
+    """What the menu of the only image lists to this firmware, in order."""
+    kind = Firmware.BIOS if firmware is FirmwareKind.BIOS else Firmware.UEFI
+    images = inspect(target).images
+    entries = [entry for image in images for entry in image.entries if entry.firmware is kind]
+    return entries if len(images) == 1 else []
+
+
+def _position(entries: Iterable[Entry], what: str, fits: Callable[[Entry], bool]) -> int:
+    for position, entry in enumerate(entries):
+        if fits(entry):
+            return position
+    raise UnsupportedError(
+        f"no entry of the boot menu {what}", hint="sticks made by liveos install have one"
+    )
+
+
+def _is_forgetful(entry: Entry) -> bool:
+    return bool(entry.live_source) and not any("overlay=" in word for word in entry.options)
+
+
+def _resets(entry: Entry) -> bool:
+    return "rd.live.overlay.reset" in entry.options
+
+
+def _both(first: Task, second: Task) -> Task:
+    def task(guest: Guest, seen: Observation) -> list[str]:
+        return first(guest, seen) + second(guest, seen)
+
+    return task
+
+
+def _only_look(_guest: Guest, _seen: Observation) -> list[str]:
+    return []

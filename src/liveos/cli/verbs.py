@@ -18,6 +18,9 @@ OVERLAY_VERBS = {
     "status": "Show how full an overlay is, and what will happen when it fills.",
     "check": "Say what is wrong with the overlay, what that does, and what repairs it.",
     "merge": "Make one root image of the root and its changes.",
+    "dump": "Write the list of changed chunks as text, exact enough to restore it.",
+    "restore": "Make a store of a dump or a pack, or put it back into the store it came from.",
+    "pack": "Make a small file of an overlay's metadata, without any contents, for a bug report.",
     "reset": "Forget every change: make the overlay an empty one of the same size.",
 }
 """Verbs after ``overlay``: functions of the modules ``liveos.cli.overlay.NAME``."""

@@ -4,7 +4,7 @@
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -50,6 +50,14 @@ def new_file(path: Path, size: int, *, replaces: bool = False) -> Iterator[int]:
         raise
     finally:
         os.close(descriptor)
+
+
+def write_stream(descriptor: int, parts: Iterable[bytes]) -> None:
+    """Write parts one after the other, to a file whose size nobody knew before."""
+    offset = 0
+    for part in parts:
+        disk.write_all(descriptor, offset, part)
+        offset += len(part)
 
 
 def clone(source: Path, descriptor: int, size: int) -> bool:

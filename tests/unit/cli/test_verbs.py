@@ -17,11 +17,14 @@ WITH_SOURCE = {
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "overlay check": ["{source}"],
+    "overlay dump": ["{source}"],
+    "overlay pack": ["{source}", "-o", "{scratch}/pack"],
     "overlay reset": ["--yes", "{source}"],
+    "overlay restore": ["--yes", "{source}", "-o", "{scratch}/store"],
     "overlay status": ["{source}"],
     "prove": ["{source}"],
 }
-CHANGING = {"install", "overlay reset"}
+CHANGING = {"install", "overlay reset", "overlay restore"}
 
 
 def words(verb: str, source: Path, scratch: Path) -> list[str]:

@@ -31,7 +31,7 @@ def check(
     from liveos.medium.overlay.locate import open_overlay
 
     level = _level(header_only=header_only, skip_mappings=skip_mappings)
-    with open_overlay(overlay, origin) as found:
+    with open_overlay(overlay, origin, recorded=True) as found:
         result = examine(found, level)
         place, kind = str(found.place), str(found.kind)
     if output.as_json:

@@ -26,7 +26,7 @@ def _facts(overlay: str, origin: Path | None) -> "OverlayStatus":
 
     if overlay == LIVE and not Path(LIVE).exists():
         return live_status()
-    with open_overlay(overlay, origin) as found:
+    with open_overlay(overlay, origin, recorded=True) as found:
         return overlay_status(found, overlay)
 
 

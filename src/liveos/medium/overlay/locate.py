@@ -8,6 +8,7 @@ from pathlib import Path
 
 from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.binary import ByteSource, FileSource, FormatError
+from liveos.formats.exception_store.spans import SpannedSource
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileKind, Node
 from liveos.host.folder import FolderFile, HostFolder
@@ -16,6 +17,7 @@ from liveos.medium.memory import find_memory
 from liveos.medium.model import Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.origin import Origin, open_origin, origin_in
+from liveos.medium.overlay.recording import is_recording, read_recording
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 from liveos.report import Finding
@@ -68,12 +70,15 @@ class OpenOverlay:
 
 
 @contextmanager
-def open_overlay(spec: str, origin: Path | None = None) -> Iterator[OpenOverlay]:
+def open_overlay(
+    spec: str, origin: Path | None = None, *, recorded: bool = False
+) -> Iterator[OpenOverlay]:
     """The overlay that ``spec`` names, with the root under it.
 
     ``spec`` is a bare store; or a stick (an image file, a device, a directory where one is
     mounted), with ``:NAME`` behind it for one image of several. ``origin`` is the file with the
-    root; a stick has its own.
+    root; a stick has its own. ``recorded`` allows a dump or a pack instead of a store: its data
+    read as zeros, so that no root can be under it.
 
     :raises UsageError: there is no such thing, or it is not clear which is meant.
     :raises UnsupportedError: it holds no overlay.
@@ -82,7 +87,9 @@ def open_overlay(spec: str, origin: Path | None = None) -> Iterator[OpenOverlay]
     with ExitStack() as stack:
         try:
             found = _open(path, name, stack)
-            if origin is not None:
+            if isinstance(found.source, SpannedSource):
+                _require_use_of_recording(path, recorded=recorded, origin=origin)
+            elif origin is not None:
                 found = replace(found, origin=stack.enter_context(open_origin(origin)))
         except FormatError as error:
             raise UnsupportedError(f"{spec}: {error}", hint="liveos inspect shows more") from error
@@ -108,8 +115,19 @@ def _open(path: Path, name: str | None, stack: ExitStack) -> OpenOverlay:
     source = stack.enter_context(FileSource(path))
     if name is None and _is_bare(source):
         place = FolderFile(HostFolder(path.parent), path.name)
-        return OpenOverlay(place, PersistenceKind.SNAPSHOT, source, None, None)
+        store = read_recording(source) if is_recording(source) else source
+        return OpenOverlay(place, PersistenceKind.SNAPSHOT, store, None, None)
     return _on_medium(scene_of_file(path, source), name)
+
+
+def _require_use_of_recording(path: Path, *, recorded: bool, origin: Path | None) -> None:
+    if not recorded:
+        raise UnsupportedError(
+            f"{path} is a record of a store's metadata, not the store",
+            hint=f"liveos overlay restore {path} makes a store of it",
+        )
+    if origin is not None:
+        raise UsageError(f"{path} has no contents that could be compared with {origin}")
 
 
 def _is_bare(source: ByteSource) -> bool:

@@ -81,4 +81,38 @@ class MergeInPlace:
         return f"put the changes of {self.subject} into {self.origin}, and empty the overlay"
 
 
-OverlayStep = ResetStore | WriteMerged | MergeInPlace
+@dataclass(frozen=True, slots=True)
+class RestoreNew:
+    """Make a store of a dump or a pack; its data come from another store, or are zeros."""
+
+    recording: Path
+    output: Path
+    size: int
+    data: Subject | None
+    replaces: bool
+
+    @property
+    def title(self) -> str:
+        return f"Restore {self.output.name}"
+
+    def __str__(self) -> str:
+        data = f"with the data of {self.data}" if self.data else "whose data are zeros"
+        return f"make {self.output}, a store of {self.size} bytes by {self.recording}, {data}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreInto:
+    """Put what a dump or a pack holds back into a store."""
+
+    recording: Path
+    subject: Subject
+
+    @property
+    def title(self) -> str:
+        return f"Restore {self.subject.place.name}"
+
+    def __str__(self) -> str:
+        return f"write the header and the list of {self.recording} into {self.subject}"
+
+
+OverlayStep = ResetStore | WriteMerged | MergeInPlace | RestoreNew | RestoreInto

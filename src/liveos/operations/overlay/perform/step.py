@@ -5,7 +5,15 @@ from typing import assert_never
 
 from liveos.operations.overlay.perform.merge import merge_in_place, write_merged
 from liveos.operations.overlay.perform.reset import reset_store
-from liveos.operations.overlay.steps import MergeInPlace, OverlayStep, ResetStore, WriteMerged
+from liveos.operations.overlay.perform.restore import restore_into, restore_new
+from liveos.operations.overlay.steps import (
+    MergeInPlace,
+    OverlayStep,
+    ResetStore,
+    RestoreInto,
+    RestoreNew,
+    WriteMerged,
+)
 from liveos.report import Reporter
 
 
@@ -18,5 +26,9 @@ def perform_overlay_step(step: OverlayStep, reporter: Reporter) -> None:
             write_merged(step, reporter)
         case MergeInPlace():
             merge_in_place(step, reporter)
+        case RestoreNew():
+            restore_new(step, reporter)
+        case RestoreInto():
+            restore_into(step)
         case _:
             assert_never(step)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The marks that OverlayFS leaves in its upper directory.
+
+Facts from the kernel's ``Documentation/filesystems/overlayfs.rst`` and ``fs/overlayfs/``. Marks
+are extended attributes in ``trusted.overlay.``, or ``user.overlay.`` for mounts with ``userxattr``;
+attributes of the files themselves that have such a name are escaped.
+"""
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from liveos.formats.tree import Attributes, FileTree, Node
+
+TRUSTED, USER = "trusted.overlay.", "user.overlay."
+_ESCAPED = "overlay."
+_LONGEST_REDIRECT = 4096  # PATH_MAX
+
+# An origin is a file handle (``struct ovl_fb``): version, magic, length, flags, type, 16 bytes of
+# UUID, then what the lower filesystem knows its inode by.
+_HANDLE_MAGIC = 0xFB
+_HANDLE_TYPE, _HANDLE_ID = 4, 21
+_INODE_32, _INODE_32_AND_PARENT, _INODE_64 = 0x01, 0x02, 0x81  # FILEID_INO32_GEN and its kin
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the upper directory says of one of its nodes.
+
+    ``opaque``: nothing of the lower directory shows through. ``redirect``: the lower path, or the
+    name in the lower parent, that belongs to it. ``metacopy``: the content is the lower file's.
+    ``origin``: the inode number of the lower file that this was copied from.
+
+    Whiteouts by attribute, in directories that are opaque in the way ``x``, are none in an upper
+    layer (tried with Linux 6.18).
+    """
+
+    opaque: bool = False
+    is_whiteout: bool = False
+    redirect: str | None = None
+    metacopy: bool = False
+    origin: int | None = None
+
+
+NO_MARKS = Marks()
+
+
+def namespace_of(tree: FileTree, upper: Node) -> str:
+    """Where the marks of an upper directory are: ``user.overlay.`` only if nothing else is there.
+
+    A user may set attributes in that namespace; a mount without ``userxattr`` ignores them.
+    """
+    nodes = [upper]
+    for name, reference in tree.scan(upper):
+        nodes.append(tree.load(f"{upper.path}/{name}", reference))
+    names = {name for node in nodes for name in tree.attributes(node).xattrs}
+    trusted = any(name.startswith(TRUSTED) for name in names)
+    return USER if not trusted and any(name.startswith(USER) for name in names) else TRUSTED
+
+
+def marks_of(attributes: Attributes, namespace: str) -> Marks:
+    """The marks among a node's attributes."""
+    found = {
+        name.removeprefix(namespace): value
+        for name, value in attributes.xattrs.items()
+        if name.startswith(namespace)
+    }
+    redirect = found.get("redirect")
+    return Marks(
+        opaque=found.get("opaque") == b"y",
+        is_whiteout=stat.S_ISCHR(attributes.mode) and attributes.device == (0, 0),
+        redirect=None if redirect is None else _path(redirect),
+        metacopy="metacopy" in found and stat.S_ISREG(attributes.mode),
+        origin=_inode_of(found.get("origin", b"")),
+    )
+
+
+def own_xattrs(xattrs: Mapping[str, bytes], namespace: str) -> dict[str, bytes]:
+    """The attributes that a mounted OverlayFS shows: no marks, and escaped ones by their name."""
+    shown = {}
+    for name, value in xattrs.items():
+        rest = name.removeprefix(namespace)
+        if not name.startswith(namespace):
+            shown[name] = value
+        elif rest.startswith(_ESCAPED):
+            shown[namespace + rest.removeprefix(_ESCAPED)] = value
+    return shown
+
+
+def _path(redirect: bytes) -> str | None:
+    text = redirect.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return text if 0 < len(text) < _LONGEST_REDIRECT else None
+
+
+def _inode_of(handle: bytes) -> int | None:
+    """The inode number in a file handle; None for handles of other kinds."""
+    if len(handle) < _HANDLE_ID + 4 or handle[1] != _HANDLE_MAGIC:
+        return None
+    low, high = (handle[place : place + 4] for place in (_HANDLE_ID, _HANDLE_ID + 4))
+    if handle[_HANDLE_TYPE] in {_INODE_32, _INODE_32_AND_PARENT}:
+        return int.from_bytes(low, "little")
+    if handle[_HANDLE_TYPE] == _INODE_64:  # EROFS: the upper half comes first
+        return int.from_bytes(low, "little") << 32 | int.from_bytes(high, "little")
+    return None

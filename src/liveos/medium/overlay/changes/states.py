@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What files differ between two states of one ext4, of which few blocks differ.
+
+An inode whose bytes, and whose blocks, do not lie in changed blocks is the same in both states
+without being looked at (snapshot-store.md 4.4). All names are read once, from the later state:
+a directory that is the same has the same names.
+"""
+
+import posixpath
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from liveos.formats.binary import FormatError
+from liveos.formats.ext4.owners import Owners
+from liveos.formats.ext4.reader import Ext4
+from liveos.formats.ext4.records import ROOT_INODE
+from liveos.formats.ext4.superblock import OLD_INODE_SIZE
+from liveos.formats.tree import FileKind
+from liveos.medium.overlay.changes.content import (
+    Bits,
+    differ_in_attributes,
+    differ_in_blocks,
+    differ_in_kind,
+)
+from liveos.medium.overlay.changes.findings import Findings
+from liveos.medium.overlay.changes.inodes import changed_inodes, owners_of
+from liveos.medium.overlay.changes.matching import Matching, Name, match
+from liveos.medium.overlay.changes.model import Changes
+from liveos.medium.overlay.changes.names import Names
+
+_DEEPEST = 1 << 12
+_BIRTH = slice(144, 152)  # of an inode whose extra fields reach so far
+_EXTRA_SIZE_WITH_BIRTH = 24
+
+
+def compare_states(before: Ext4, after: Ext4, changed: Bits, owners: Owners) -> Changes:
+    """What became of ``before``.
+
+    ``changed`` says of each block whether its bytes may be others in the two states; ``owners``
+    are those of ``after``.
+
+    :raises FormatError: one of them is damaged where it is read.
+    """
+    return _Comparison(before, after, changed, owners).changes()
+
+
+class _State:
+    """One state as a `Side`; remembers where it has seen the nodes that it listed."""
+
+    def __init__(self, filesystem: Ext4) -> None:
+        self.filesystem = filesystem
+        self.places: dict[int, tuple[int, str]] = {}
+
+    def entries(self, directory: int) -> dict[str, int]:
+        found: dict[str, int] = {}
+        node = self.filesystem.load("(directory)", directory)
+        for name, number in self.filesystem.scan(node):
+            found.setdefault(name, number)
+            self.places[number] = directory, name
+        return found
+
+    def is_directory(self, number: int) -> bool:
+        return self.filesystem.load("(node)", number).kind is FileKind.DIRECTORY
+
+
+class _Kinship:
+    """Inodes that are the same file in both states."""
+
+    def __init__(self, before: Ext4, after: Ext4, changed: Iterable[int]) -> None:
+        self._before = before
+        self._after = after
+        self._known = dict.fromkeys(changed, False)
+        for number in self._known:
+            self._known[number] = self._lives_on(number)
+
+    def is_same(self, before: int, after: int) -> bool:
+        return before == after and self.lives_on(before)
+
+    def moved_to(self, before: int) -> int | None:
+        return before if self.lives_on(before) else None
+
+    moved_from = moved_to
+
+    def lives_on(self, number: int) -> bool:
+        """Whether this inode is one file; true without a look where it is unchanged."""
+        return self._known.get(number, True)
+
+    def _lives_on(self, number: int) -> bool:
+        if number > self._before.superblock.inodes_count:
+            return False
+        nodes = [each.load("(inode)", number) for each in (self._before, self._after)]
+        old, new = (node.handle for node in nodes)
+        return (
+            min(old.links, new.links) > 0
+            and old.generation == new.generation
+            and not differ_in_kind(*nodes)
+            and _birth(self._before.inode_bytes(number)) == _birth(self._after.inode_bytes(number))
+        )
+
+
+def _birth(raw: bytes) -> bytes:
+    """When an inode was made. A number can be used again, by mke2fs without a new generation."""
+    size = int.from_bytes(raw[OLD_INODE_SIZE : OLD_INODE_SIZE + 2], "little")
+    return raw[_BIRTH] if size >= _EXTRA_SIZE_WITH_BIRTH else b""
+
+
+class _Comparison:
+    """The two states and what is known of them."""
+
+    def __init__(self, before: Ext4, after: Ext4, changed: Bits, owners: Owners) -> None:
+        self._before = _State(before)
+        self._after = _State(after)
+        self._changed = changed
+        inodes = changed_inodes(before, after, changed)
+        self._suspects = np.union1d(inodes, owners_of(changed, owners)).tolist()
+        self._kinship = _Kinship(before, after, inodes.tolist())
+        self._names = Names(after, owners.directories)
+
+    def changes(self) -> Changes:
+        matching = match(self._before, self._after, self._kinship, self._directories())
+        findings = Findings()
+        self._report_names(matching, findings)
+        for then, now in matching.replaced:
+            self._compare(then.node, now.node, (self._new_path(now),), findings)
+        for number in self._suspects:
+            paths = tuple(self._names.paths(number))
+            if paths and self._kinship.lives_on(number):
+                self._compare(number, number, paths, findings)
+        return findings.changes()
+
+    def _directories(self) -> Iterator[tuple[int, int]]:
+        """Directories in both states whose names can differ."""
+        for number in self._suspects:
+            in_tree = number == ROOT_INODE or self._names.directory_place(number) is not None
+            if in_tree and self._kinship.lives_on(number) and self._before.is_directory(number):
+                yield number, number
+
+    def _report_names(self, matching: Matching, findings: Findings) -> None:
+        findings.added += map(self._new_path, matching.gained)
+        findings.removed += map(self._old_path, matching.lost)
+        for then, now in matching.moved:
+            findings.renamed.append((self._old_path(then), self._new_path(now)))
+
+    def _new_path(self, name: Name) -> str:
+        return posixpath.join(self._names.directory_path(name.directory), name.name)
+
+    def _old_path(self, name: Name) -> str:
+        """A path of before: directories that were not listed are where they are afterwards."""
+        parts, directory = [name.name], name.directory
+        while directory != ROOT_INODE:
+            place = self._before.places.get(directory) or self._names.directory_place(directory)
+            if place is None or len(parts) > _DEEPEST:
+                raise FormatError(f"the directory of {name.name} cannot be found")
+            directory, part = place
+            parts.append(part)
+        return "/" + "/".join(reversed(parts))
+
+    def _compare(self, old: int, new: int, paths: tuple[str, ...], findings: Findings) -> None:
+        """Two inodes that are, or have the same name as, one another."""
+        before, after = self._before.filesystem, self._after.filesystem
+        then, now = before.load(paths[0], old), after.load(paths[0], new)
+        if differ_in_kind(then, now) or differ_in_blocks(before, then, after, now, self._changed):
+            findings.modified += paths
+        elif differ_in_attributes(before.attributes(then), after.attributes(now)):
+            findings.metadata += paths

@@ -7,6 +7,7 @@ a payload is written once, at the speed of the disk, and a power cut in between 
 never an earlier owner's data.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def make_directory(volume: Ext4Volume, path: str, selinux: str | None) -> None:
     if selinux is not None:
         # The kernel stores contexts with their final NUL.
         lines.append(f"ea_set {path} security.selinux {selinux}\\000")
-    _debugfs(volume.edit(), lines)
+    debugfs(volume.edit(), lines)
 
 
 def allocate(volume: Ext4Volume, path: str, size: int) -> tuple[BlockRun, ...]:
@@ -57,16 +58,21 @@ def allocate(volume: Ext4Volume, path: str, size: int) -> tuple[BlockRun, ...]:
     :raises NoSpaceError: the filesystem cannot hold it.
     """
     blocks = -(-size // BLOCK)
+    debugfs(volume.edit(), allocation(path, size, blocks))
+    runs = block_runs(volume, path)
+    if sum(part.length for part in runs) != blocks:
+        raise NoSpaceError(f"{path} of {size} bytes does not fit into {volume}")
+    return runs
+
+
+def allocation(path: str, size: int, blocks: int) -> list[str]:
+    """Commands that make a file of ``size`` bytes, of root's, with mode 0644 and its blocks."""
     lines = [f"write /dev/null {path}"]
     if blocks:
         lines.append(f"fallocate {path} 0 {blocks - 1}")
     fields = (("size", str(size)), ("mode", "0100644"), ("uid", "0"), ("gid", "0"))
     lines += (f"set_inode_field {path} {field} {value}" for field, value in fields)
-    _debugfs(volume.edit(), lines)
-    runs = block_runs(volume, path)
-    if sum(part.length for part in runs) != blocks:
-        raise NoSpaceError(f"{path} of {size} bytes does not fit into {volume}")
-    return runs
+    return lines
 
 
 def mark_written(volume: Ext4Volume, path: str, runs: Iterable[BlockRun]) -> None:
@@ -75,12 +81,12 @@ def mark_written(volume: Ext4Volume, path: str, runs: Iterable[BlockRun]) -> Non
     for part in runs:
         lines.append(f"goto_block {part.logical}")
         lines.append(f"replace_node {part.logical} {part.length} {part.physical}")
-    _debugfs(volume.edit(), [*lines, "extent_close"])
+    debugfs(volume.edit(), [*lines, "extent_close"])
 
 
 def block_runs(volume: Ext4Volume, path: str) -> tuple[BlockRun, ...]:
     """Where a file's blocks lie, in the file's order."""
-    return parse_extents(_debugfs(volume.show(), [f"dump_extents {path}"]))
+    return parse_extents(debugfs(volume.show(), [f"dump_extents {path}"]))
 
 
 def parse_extents(text: str) -> tuple[BlockRun, ...]:
@@ -92,10 +98,10 @@ def parse_extents(text: str) -> tuple[BlockRun, ...]:
     )
 
 
-def _debugfs(command: Command, lines: Iterable[str]) -> str:
+def debugfs(command: Command, lines: Iterable[str]) -> str:
     """What debugfs prints; its exit status does not tell whether a command has failed."""
     script = "".join(f"{line}\n" for line in lines)
-    done = run(command, stdin=script.encode())
+    done = run(command, stdin=os.fsencode(script))
     said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line]
     complaints = [line for line in said if not line.startswith("debugfs 1.")]
     if complaints:

@@ -10,6 +10,7 @@ or changed in it; rename(2) replaces a name at once, and what a cut leaves is th
 file; open with O_EXCL makes a name or fails; what ftruncate(2) adds reads as zeros.
 """
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from liveos.errors import NoSpaceError, RefusedError
-from liveos.formats.binary import TruncatedError
+from liveos.formats.binary import ByteSource, TruncatedError
 from liveos.host import disk
 from liveos.host.hold import hold
 from liveos.sizes import format_size
@@ -115,14 +116,16 @@ class FolderFile:
 
 
 class DescriptorFile:
-    """``size`` bytes of an open file, from its beginning."""
+    """``size`` bytes from ``start`` of an open file or device: a file, or a whole volume."""
 
-    def __init__(self, descriptor: int, size: int) -> None:
+    def __init__(self, descriptor: int, size: int, start: int = 0) -> None:
         self._descriptor = descriptor
+        self._start = start
         self.size = size
 
     def read_at(self, offset: int, length: int) -> bytes:
         check_range(self, offset, length)
+        offset += self._start
         parts = []
         while length:
             part = os.pread(self._descriptor, length, offset)
@@ -135,10 +138,27 @@ class DescriptorFile:
 
     def write_at(self, offset: int, data: bytes) -> None:
         check_range(self, offset, len(data))
-        disk.write_all(self._descriptor, offset, data)
+        disk.write_all(self._descriptor, self._start + offset, data)
 
     def flush(self) -> None:
         os.fdatasync(self._descriptor)
+
+
+class ReadOnlyFile:
+    """A byte source as a stored file that nobody may write."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.size = source.size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return self._source.read_at(offset, length)
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        raise io.UnsupportedOperation(f"not opened for writing: {len(data)} bytes at {offset}")
+
+    def flush(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)

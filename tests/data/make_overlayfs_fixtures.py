@@ -87,9 +87,8 @@ def change(root: Path, *, redirects: bool) -> None:
     (root / "home").chmod(0o711)
 
 
-def mark_in_vain(upper: Path, namespace: str) -> None:
-    """Whiteouts by attribute count in lower layers only: the kernel shows this file."""
-    os.setxattr(upper, f"{namespace}.overlay.opaque", b"x")
+def whiteout_by_attribute(upper: Path, namespace: str) -> None:
+    """The other form of a whiteout: the kernel lists this name, but finds nothing behind it."""
     os.setxattr(upper / "home/new", f"{namespace}.overlay.opaque", b"x")
     (upper / "home/new/ghost").touch()
     os.setxattr(upper / "home/new/ghost", f"{namespace}.overlay.whiteout", b"y")
@@ -99,7 +98,10 @@ def listing(root: Path) -> dict[str, object]:
     """Everything below a directory, as the kernel shows it."""
     found: dict[str, object] = {}
     for path in (root, *sorted(root.rglob("*"))):
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue  # a whiteout by attribute
         content = ""
         if path.is_symlink():
             content = str(path.readlink())
@@ -153,7 +155,7 @@ def make_case(name: str, work: Path) -> dict[str, bytes]:
         words = ("-t", "overlay", "overlay", "-o", f"{layers},{options}".rstrip(","))
         with mounted(work / "whole", *words) as whole:
             change(whole, redirects="redirect" in options)
-        mark_in_vain(stick / "upper", "user" if options == "userxattr" else "trusted")
+        whiteout_by_attribute(stick / "upper", "user" if options == "userxattr" else "trusted")
         with mounted(work / "whole", *words) as whole:
             facts = {"before": listing(lower), "after": listing(whole)}
     return {

@@ -11,6 +11,7 @@ from liveos.formats.tree import Attributes, FileKind, FileTree, Node
 from liveos.medium.overlay.changes.marks import (
     NO_MARKS,
     Marks,
+    is_attribute_whiteout,
     marks_of,
     namespace_of,
     own_xattrs,
@@ -102,8 +103,12 @@ class OverlayTree(FileTree):
         self, directory: Layered, name: str, node: Node, below: dict[str, Any]
     ) -> Layered | None:
         """A node of the upper directory with what belongs to it below; None for a whiteout."""
-        marks = marks_of(self.upper_tree.attributes(node), self._namespace)
-        if marks.is_whiteout:
+        attributes = self.upper_tree.attributes(node)
+        marks = marks_of(attributes, self._namespace)
+        by_attribute = directory.marks.has_whiteouts and is_attribute_whiteout(
+            node, attributes, self._namespace
+        )
+        if marks.is_whiteout or by_attribute:
             return None
         if marks.opaque or not (node.kind is FileKind.DIRECTORY or marks.metacopy):
             return Layered(node, None, marks)

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from liveos.formats.tree import Attributes, FileTree, Node
+from liveos.formats.tree import Attributes, FileKind, FileTree, Node
 
 TRUSTED, USER = "trusted.overlay.", "user.overlay."
 _ESCAPED = "overlay."
@@ -27,15 +27,15 @@ _INODE_32, _INODE_32_AND_PARENT, _INODE_64 = 0x01, 0x02, 0x81  # FILEID_INO32_GE
 class Marks:
     """What the upper directory says of one of its nodes.
 
-    ``opaque``: nothing of the lower directory shows through. ``redirect``: the lower path, or the
-    name in the lower parent, that belongs to it. ``metacopy``: the content is the lower file's.
-    ``origin``: the inode number of the lower file that this was copied from.
-
-    Whiteouts by attribute, in directories that are opaque in the way ``x``, are none in an upper
-    layer (tried with Linux 6.18).
+    ``opaque``: nothing of the lower directory shows through. ``has_whiteouts``: empty files in
+    this directory with an attribute are whiteouts. ``is_whiteout``: this is the usual one, a
+    character device. ``redirect``: the lower path, or the name in the lower parent, that belongs
+    to it. ``metacopy``: the content is the lower file's. ``origin``: the inode number of the
+    lower file that this was copied from.
     """
 
     opaque: bool = False
+    has_whiteouts: bool = False
     is_whiteout: bool = False
     redirect: str | None = None
     metacopy: bool = False
@@ -68,11 +68,18 @@ def marks_of(attributes: Attributes, namespace: str) -> Marks:
     redirect = found.get("redirect")
     return Marks(
         opaque=found.get("opaque") == b"y",
+        has_whiteouts=found.get("opaque") == b"x",
         is_whiteout=stat.S_ISCHR(attributes.mode) and attributes.device == (0, 0),
         redirect=None if redirect is None else _path(redirect),
         metacopy="metacopy" in found and stat.S_ISREG(attributes.mode),
         origin=_inode_of(found.get("origin", b"")),
     )
+
+
+def is_attribute_whiteout(node: Node, attributes: Attributes, namespace: str) -> bool:
+    """Whether a node of a directory with `Marks.has_whiteouts` is one."""
+    is_empty = node.kind is FileKind.FILE and node.size == 0
+    return is_empty and f"{namespace}whiteout" in attributes.xattrs
 
 
 def own_xattrs(xattrs: Mapping[str, bytes], namespace: str) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveos.formats.binary import ByteSource, FormatError, TruncatedError
+from liveos.formats.exception_store.chunks import read_chunks
 from liveos.formats.exception_store.errors import AmbiguousStoreError
 from liveos.formats.exception_store.geometry import SECTOR
 from liveos.formats.exception_store.kernel import Duplicates
@@ -70,6 +71,16 @@ class MergedView:
     def changed_chunks(self) -> int:
         """Chunks of the view that lie in the store."""
         return len(self._keys)
+
+    @property
+    def old(self) -> NDArray[np.uint32]:
+        """The chunks of the view that lie in the store, in order; takes no memory of its own."""
+        return self._keys.astype("<u8", copy=False).view("<u4")[1::2]
+
+    def read_stored(self, which: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """The data of the chunks ``old[which]``, a row for each; whole chunks of the store."""
+        places = self._new[self._keys[which] & _SLOT_MASK]
+        return read_chunks(self._store_source, places, self._chunk_size)
 
     def read_at(self, offset: int, length: int) -> bytes:
         return b"".join(self._read(piece) for piece in self.pieces(offset, length))

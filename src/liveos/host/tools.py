@@ -69,7 +69,7 @@ DEBUGFS = Tool(
     ("-V",), minimum="1.45",
 )  # fmt: skip
 E2FSCK = Tool(
-    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install",), "checks ext4 filesystems in files",
+    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install", "overlay"), "checks ext4 filesystems in files",
     ("-V",), minimum="1.45",
 )  # fmt: skip
 MTOOLS = Tool(

@@ -19,8 +19,15 @@ _LEGEND = (
 )
 
 
-def check_view(check: StoreCheck, place: str, words: Sequence[str]) -> Iterator[RenderableType]:
-    """The findings, worst first; ``words`` name the overlay on the command line."""
+def check_view(
+    check: StoreCheck, place: str, words: Sequence[str], said: str | None = None
+) -> Iterator[RenderableType]:
+    """The findings, worst first; ``words`` name the overlay on the command line.
+
+    ``said`` is what e2fsck printed, where that is wanted.
+    """
+    if said:
+        yield Text(printable(f"e2fsck said:\n{said}\n"), "dim")
     if check.findings:
         yield _table(check.findings)
         yield ""

@@ -3,18 +3,23 @@
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from liveos.formats.binary import FormatError
+from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.exception_store import Duplicates, MergedView
 from liveos.formats.tree import FileKind, FileTree
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import Level, StoreCheck, StoreState, check_store
+from liveos.medium.overlay.filesystem_check import check_filesystem
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.pairing import pairing_fault, use_fault
 from liveos.medium.volume import open_volume
-from liveos.report import Finding, Severity
+from liveos.report import Finding, Reporter, Severity
 
 _NOT_FOR_OVERLAYFS = {"vfat", "exfat", "ntfs"}
+# What is wrong with a store whose view can be told all the same.
+_VIEWABLE = {"H6", "A2", "R6"}
 _OPEN_END = "nothing else is checked of an overlay of this kind"
 
 
@@ -27,6 +32,38 @@ def examine(overlay: OpenOverlay, level: Level = Level.RECORDS) -> StoreCheck:
             return _judged(_directory_findings(overlay))
         case PersistenceKind.IMAGE:
             return _judged(_image_findings(overlay))
+
+
+def examine_filesystem(
+    overlay: OpenOverlay, check: StoreCheck, reporter: Reporter
+) -> tuple[StoreCheck, str]:
+    """``check`` with what e2fsck finds in the filesystem that the system would see, and its words.
+
+    :raises LiveosError: the root is not known, there is no e2fsck, or no room for its copy.
+    """
+    try:
+        view = _view(overlay, check)
+        result = check_filesystem(view, reporter)
+    except FormatError as error:
+        finding = Finding("F0", Severity.INFO, f"its filesystem was not checked: {error}")
+        return replace(check, findings=(*check.findings, finding)), ""
+    return replace(check, findings=(*check.findings, *result.findings)), result.words
+
+
+def _view(overlay: OpenOverlay, check: StoreCheck) -> ByteSource:
+    """What the system would see as one filesystem; `FormatError` says why there is none."""
+    if overlay.kind is PersistenceKind.DIRECTORY:
+        raise FormatError("this overlay is a directory, not a filesystem of its own")
+    if overlay.kind is PersistenceKind.IMAGE:
+        assert overlay.source is not None
+        return overlay.source
+    origin = overlay.need_origin_bytes()
+    fatal = {each.code for each in check.findings if each.severity is Severity.FATAL}
+    if fatal - _VIEWABLE:
+        raise FormatError("the overlay must be repaired first")
+    if check.store is None:
+        return origin
+    return MergedView(origin, check.store, overlay.need_store(), duplicates=Duplicates.LAST)
 
 
 def _examine_store(overlay: OpenOverlay, level: Level) -> StoreCheck:

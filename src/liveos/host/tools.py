@@ -69,8 +69,8 @@ DEBUGFS = Tool(
     ("-V",), minimum="1.45",
 )  # fmt: skip
 E2FSCK = Tool(
-    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install", "overlay"), "checks ext4 filesystems in files",
-    ("-V",), minimum="1.45",
+    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install", "overlay"),
+    "checks ext4 filesystems in files", ("-V",), minimum="1.45",
 )  # fmt: skip
 MTOOLS = Tool(
     ("mtools",), "mtools", "mtools", ("install", "boot", "prove"),

@@ -2,12 +2,14 @@
 """Filesystems of a medium: what each is called, how full it is, and where its files lie."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.formats.binary import ByteSource, Extent, FormatError
 from liveos.formats.erofs.reader import EroFs
 from liveos.formats.ext4.reader import Ext4
+from liveos.formats.ext4.replay import recover
 from liveos.formats.fat.reader import Fat
 from liveos.formats.identify import Kind, identify
 from liveos.formats.iso9660.reader import Iso9660
@@ -89,7 +91,7 @@ def open_volume(source: ByteSource, container: Path, offset: int | None = 0) -> 
 
 
 def _open_ext4(source: ByteSource, container: Path, offset: int | None) -> Volume:
-    tree = Ext4(source)
+    tree = _ext4_as_mounted(source)
     facts = tree.superblock
     return Volume(
         tree,
@@ -101,6 +103,15 @@ def _open_ext4(source: ByteSource, container: Path, offset: int | None) -> Volum
         facts.size,
         facts.used_size,
     )
+
+
+def _ext4_as_mounted(source: ByteSource) -> Ext4:
+    """What a kernel would show: one that was not unmounted has news in its journal."""
+    tree = Ext4(source)
+    if tree.superblock.needs_recovery:
+        with suppress(FormatError):  # of fast commits, and of damage, the state before is shown
+            return Ext4(recover(source))
+    return tree
 
 
 def _open_fat(source: ByteSource, container: Path, offset: int | None) -> Volume:

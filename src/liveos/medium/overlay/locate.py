@@ -11,7 +11,9 @@ from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.exception_store.spans import SpannedSource
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileKind, Node
+from liveos.host.ext4_folder import Ext4Folder
 from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.volumes import Ext4Volume
 from liveos.medium.images import Payload, find_payloads
 from liveos.medium.memory import find_memory
 from liveos.medium.model import Overlay, PersistenceKind
@@ -21,6 +23,8 @@ from liveos.medium.overlay.recording import is_recording, read_recording
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 from liveos.report import Finding
+
+_EXT = frozenset({"ext2", "ext3", "ext4"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,9 @@ def _place(volume: Volume, path: str) -> FolderFile:
     directory, _, name = path.rpartition("/")
     if volume.filesystem == "directory":
         return FolderFile(HostFolder(volume.container / directory.strip("/")), name)
-    raise UnsupportedError(
-        f"{volume.container}: the stick is not mounted"
-    )  # until Ext4Folder is here
+    assert volume.offset is not None
+    assert volume.size is not None
+    if volume.filesystem in _EXT:
+        within = Ext4Volume(volume.container, volume.offset, volume.size)
+        return FolderFile(Ext4Folder(within, directory), name)
+    raise UnsupportedError(f"{volume.container}: the filesystem {volume.filesystem} is not served")

@@ -18,6 +18,7 @@ def _entry(byte: int) -> int:
 
 
 _TABLE = tuple(_entry(byte) for byte in range(256))
+_INDEX_OF_UPPER_BYTE = {word >> 24: index for index, word in enumerate(_TABLE)}
 
 
 def crc32c(data: bytes, start: int = 0xFFFFFFFF) -> int:
@@ -27,6 +28,19 @@ def crc32c(data: bytes, start: int = 0xFFFFFFFF) -> int:
     for place in range(0, len(data), _PIECE):
         start = _crc_of_piece(data[place : place + _PIECE], start)
     return start
+
+
+def bytes_for(wanted: int, before: bytes, after: bytes) -> bytes:
+    """The four bytes between ``before`` and ``after`` with which the sum of all is ``wanted``.
+
+    A step of the sum can be taken back: the upper byte of its result names the entry of the table
+    that was used. Two ways lead to the gap, one from each end; the bytes are their difference.
+    """
+    state = wanted
+    for byte in reversed(bytes(4) + after):
+        index = _INDEX_OF_UPPER_BYTE[state >> 24]
+        state = (state ^ _TABLE[index]) << 8 & 0xFFFFFFFF | index ^ byte
+    return (state ^ crc32c(before)).to_bytes(4, "little")
 
 
 def _crc_of_few(data: bytes, crc: int) -> int:

@@ -43,6 +43,13 @@ class JournalFile:
             place -= extent.length
         raise JournalError(f"block {block} lies behind the end of the journal")
 
+    def holds(self, offset: int) -> bool:
+        """Whether a byte of the filesystem belongs to the journal's content."""
+        return any(
+            extent.offset is not None and 0 <= offset - extent.offset < extent.length
+            for extent in self.source.extents
+        )
+
     def read(self, block: int) -> bytes:
         """A block of the journal."""
         size = self.superblock.block_size

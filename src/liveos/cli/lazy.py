@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class LazyGroup(TyperGroup):
     """A group of verbs: modules of ``package`` with a function of their own name in each.
 
-    ``groups`` are those of its names that are groups themselves.
+    ``groups`` are those of its names that are groups themselves. A module may have
+    ``CONTEXT_SETTINGS`` for the parser of its verb.
     """
 
     package: ClassVar[str]
@@ -57,9 +58,10 @@ class LazyGroup(TyperGroup):
     def _load(self, name: str) -> "Command":
         if name in self.groups:
             return typer.main.get_command(self.groups[name])
-        function = getattr(import_module(f"{self.package}.{name}"), name)
+        module = import_module(f"{self.package}.{name}")
         app = typer.Typer(**PLAIN)
-        app.command(name)(verb(function))
+        settings = getattr(module, "CONTEXT_SETTINGS", {})
+        app.command(name, context_settings=settings)(verb(getattr(module, name)))
         return typer.main.get_command(app)
 
 

@@ -21,6 +21,7 @@ OVERLAY_VERBS = {
     "dump": "Write the list of changed chunks as text, exact enough to restore it.",
     "restore": "Make a store of a dump or a pack, or put it back into the store it came from.",
     "pack": "Make a small file of an overlay's metadata, without any contents, for a bug report.",
+    "resize": "Make a snapshot overlay larger or smaller; what is in it stays.",
     "reset": "Forget every change: make the overlay an empty one of the same size.",
 }
 """Verbs after ``overlay``: functions of the modules ``liveos.cli.overlay.NAME``."""

@@ -20,6 +20,7 @@ WITH_SOURCE = {
     "overlay dump": ["{source}"],
     "overlay pack": ["{source}", "-o", "{scratch}/pack"],
     "overlay reset": ["--yes", "{source}"],
+    "overlay resize": ["--yes", "{source}", "1G"],
     "overlay restore": ["--yes", "{source}", "-o", "{scratch}/store"],
     "overlay status": ["{source}"],
     "prove": ["{source}"],

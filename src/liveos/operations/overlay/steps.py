@@ -48,6 +48,23 @@ class ResetStore:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizeStore:
+    """Change the size of a snapshot store, in bytes; what is in it stays."""
+
+    subject: Subject
+    before: int
+    size: int
+
+    @property
+    def title(self) -> str:
+        return f"Resize {self.subject.place.name}"
+
+    def __str__(self) -> str:
+        verb = "enlarge" if self.size > self.before else "shrink"
+        return f"{verb} {self.subject} from {self.before} to {self.size} bytes"
+
+
+@dataclass(frozen=True, slots=True)
 class WriteMerged:
     """Write the root with its changes to a new file; ``replay`` applies its journal to it."""
 
@@ -115,4 +132,4 @@ class RestoreInto:
         return f"write the header and the list of {self.recording} into {self.subject}"
 
 
-OverlayStep = ResetStore | WriteMerged | MergeInPlace | RestoreNew | RestoreInto
+OverlayStep = ResetStore | ResizeStore | WriteMerged | MergeInPlace | RestoreNew | RestoreInto

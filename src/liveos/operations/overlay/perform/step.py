@@ -5,11 +5,13 @@ from typing import assert_never
 
 from liveos.operations.overlay.perform.merge import merge_in_place, write_merged
 from liveos.operations.overlay.perform.reset import reset_store
+from liveos.operations.overlay.perform.resize import resize_store
 from liveos.operations.overlay.perform.restore import restore_into, restore_new
 from liveos.operations.overlay.steps import (
     MergeInPlace,
     OverlayStep,
     ResetStore,
+    ResizeStore,
     RestoreInto,
     RestoreNew,
     WriteMerged,
@@ -22,6 +24,8 @@ def perform_overlay_step(step: OverlayStep, reporter: Reporter) -> None:
     match step:
         case ResetStore():
             reset_store(step)
+        case ResizeStore():
+            resize_store(step)
         case WriteMerged():
             write_merged(step, reporter)
         case MergeInPlace():

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Emptying a store: whatever is cut off, it is the old one or an empty one."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liveos.errors import UnsupportedError
+from liveos.formats.exception_store import Geometry, read_header
+from liveos.host.folder import FolderFile
+from liveos.medium.model import PersistenceKind
+from liveos.medium.overlay.check import StoreState, check_store
+from liveos.medium.overlay.locate import OpenOverlay
+from liveos.operations.overlay.perform.reset import empty
+from liveos.operations.overlay.plans.reset import plan
+from liveos.operations.overlay.steps import ResetStore, Subject
+from tests.data.snapshot_cases import Recorded, recorded
+from tests.unit.formats.exception_store.kernel_model import KernelModel
+from tests.unit.formats.exception_store.power_cuts import Device, luck
+from tests.unit.operations.overlay.memory_folder import MemoryFolder
+
+SECTORS = 2
+CHUNK = SECTORS * 512
+ORIGIN = bytes(400 * CHUNK)
+
+
+def filled(changes: int, size: int = 300) -> KernelModel:
+    model = KernelModel(bytearray(size * CHUNK), ORIGIN, SECTORS)
+    assert model.burst(dict.fromkeys(range(changes), b"u" * CHUNK))
+    return model
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 250), st.integers(), st.integers(1, 200))
+def test_a_power_cut_leaves_the_old_or_an_empty_store(changes: int, seed: int, later: int) -> None:
+    """Whichever it is, a kernel that goes on with it revives nothing that was forgotten."""
+    model = filled(changes)
+    device = Device(model.device)
+    empty(device, Geometry(SECTORS))
+    dice = random.Random(seed)
+    left = device.cut(dice.randint(0, len(device.tape.events)), dice, luck(dice))
+    kernel = KernelModel(left, ORIGIN, SECTORS)
+    assert kernel.valid
+    assert kernel.map in ({}, model.map)
+    if kernel.map:
+        return
+    fresh = {300 + number: b"n" * CHUNK for number in range(min(later, 90))}
+    assert kernel.burst(fresh)
+    kernel.load()
+    assert set(kernel.map) == set(fresh)
+
+
+@pytest.mark.parametrize("one", recorded(lambda one: len(one.files.get("store", b"")) >= 9000))
+def test_any_store_becomes_an_empty_one(one: Recorded) -> None:
+    """Also one that is invalid or damaged; a chunk size that makes sense is kept."""
+    device = Device(one.store)
+    folder = MemoryFolder(device)
+    place = FolderFile(folder, "overlay")  # type: ignore[arg-type]
+    found = OpenOverlay(place, PersistenceKind.SNAPSHOT, device, None, None)
+    planned = plan(found, Subject("overlay", None, place))
+    (step,) = planned.steps
+    assert isinstance(step, ResetStore)
+    assert "overlay" in planned.destroys[0]
+    empty(device, Geometry(step.chunk_sectors))
+    check = check_store(device)
+    assert check.state in {StoreState.VALID, StoreState.FULL}
+    assert check.store is not None
+    assert check.store.count == 0
+    assert read_header(device).chunk_sectors == step.chunk_sectors
+    if "records" in one.name:
+        assert step.chunk_sectors == 8
+
+
+@pytest.mark.parametrize("kind", [PersistenceKind.DIRECTORY, PersistenceKind.IMAGE])
+def test_a_filesystem_is_not_emptied(kind: PersistenceKind) -> None:
+    place = FolderFile(MemoryFolder(Device(b"")), "overlay")  # type: ignore[arg-type]
+    found = OpenOverlay(place, kind, Device(b""), None, None)
+    with pytest.raises(UnsupportedError, match="OverlayFS"):
+        plan(found, Subject("overlay", None, place))

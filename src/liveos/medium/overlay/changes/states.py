@@ -8,11 +8,13 @@ a directory that is the same has the same names.
 
 import posixpath
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from liveos.formats.binary import FormatError
-from liveos.formats.ext4.owners import Owners
+from liveos.formats.ext4.owners import Owners, owners
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.records import ROOT_INODE
 from liveos.formats.ext4.superblock import OLD_INODE_SIZE
@@ -34,15 +36,29 @@ _BIRTH = slice(144, 152)  # of an inode whose extra fields reach so far
 _EXTRA_SIZE_WITH_BIRTH = 24
 
 
-def compare_states(before: Ext4, after: Ext4, changed: Bits, owners: Owners) -> Changes:
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """An ext4, whose each of its blocks is, and where each of its inodes is in its tree."""
+
+    filesystem: Ext4
+    owners: Owners
+    names: Names
+
+    @classmethod
+    def of(cls, filesystem: Ext4) -> Self:
+        """Look over a whole filesystem: its inodes, and its directories."""
+        owned = owners(filesystem)
+        return cls(filesystem, owned, Names(filesystem, owned.directories))
+
+
+def compare_states(before: Ext4, after: Survey, changed: Bits) -> Changes:
     """What became of ``before``.
 
-    ``changed`` says of each block whether its bytes may be others in the two states; ``owners``
-    are those of ``after``.
+    ``changed`` says of each block whether its bytes may be others in the two states.
 
     :raises FormatError: one of them is damaged where it is read.
     """
-    return _Comparison(before, after, changed, owners).changes()
+    return _Comparison(before, after, changed).changes()
 
 
 class _State:
@@ -108,14 +124,15 @@ def _birth(raw: bytes) -> bytes:
 class _Comparison:
     """The two states and what is known of them."""
 
-    def __init__(self, before: Ext4, after: Ext4, changed: Bits, owners: Owners) -> None:
+    def __init__(self, before: Ext4, survey: Survey, changed: Bits) -> None:
+        after = survey.filesystem
         self._before = _State(before)
         self._after = _State(after)
+        self._names = survey.names
         self._changed = changed
         inodes = changed_inodes(before, after, changed)
-        self._suspects = np.union1d(inodes, owners_of(changed, owners)).tolist()
+        self._suspects = np.union1d(inodes, owners_of(changed, survey.owners)).tolist()
         self._kinship = _Kinship(before, after, inodes.tolist())
-        self._names = Names(after, owners.directories)
 
     def changes(self) -> Changes:
         matching = match(self._before, self._after, self._kinship, self._directories())

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from liveos.formats.ext4 import owners as ext4_owners
 from liveos.formats.ext4.owners import BlockUse, Owners
-from liveos.formats.ext4.reader import Ext4
 from liveos.medium.overlay.changes.model import Usage, Use
+from liveos.medium.overlay.changes.names import Names
 
 _USES = {
     BlockUse.FREE: Use.FREED,
@@ -41,19 +40,22 @@ _PHRASES = {
 
 
 def store_usage(
-    filesystem: Ext4, owners: Owners, chunks: NDArray[np.integer], chunk_size: int
+    names: Names, owners: Owners, chunks: NDArray[np.integer], chunk_size: int, block_size: int
 ) -> tuple[Usage, ...]:
     """Whose the chunks of a store are, by what the filesystem uses their blocks for.
 
     ``chunks`` are those of the origin that the store holds, each as often as it is held. The
-    sizes add up to what all of them take; a chunk of several blocks counts for each in part.
+    sizes add up to what all of them take; a chunk of several blocks counts for each in part. A
+    file with several names goes by one of them.
     """
-    sizes, inodes = _by_owner(filesystem, owners, chunks, chunk_size)
-    paths = ext4_owners.paths(filesystem, set(inodes))
-    found = [
-        Usage(paths[inode], size, Use.FILE) for inode, size in inodes.items() if inode in paths
-    ]
-    sizes[Use.UNLINKED] += sum(size for inode, size in inodes.items() if inode not in paths)
+    sizes, inodes = _by_owner(owners, chunks, chunk_size, block_size)
+    found = []
+    for inode, size in inodes.items():
+        path = next(names.paths(inode), None)
+        if path is None:
+            sizes[Use.UNLINKED] += size
+        else:
+            found.append(Usage(path, size, Use.FILE))
     found += (Usage(_PHRASES[use], size, use) for use, size in sizes.items() if size)
     return largest_first(found)
 
@@ -64,12 +66,12 @@ def largest_first(usage: Iterable[Usage]) -> tuple[Usage, ...]:
 
 
 def _by_owner(
-    filesystem: Ext4, owners: Owners, chunks: NDArray[np.integer], chunk_size: int
+    owners: Owners, chunks: NDArray[np.integer], chunk_size: int, block_size: int
 ) -> tuple[Counter[Use], dict[int, int]]:
     """Bytes of each use but files, and of each file's inode."""
-    block_size = filesystem.superblock.block_size
     steps = max(1, chunk_size // block_size)
-    first = chunks.astype(np.int64) * chunk_size // block_size
+    end = -(-len(owners.use) * block_size // chunk_size)  # a record may name any chunk
+    first = np.minimum(chunks, end).astype(np.int64) * chunk_size // block_size
     sizes: Counter[Use] = Counter()
     inodes: Counter[int] = Counter()
     for step in range(steps):

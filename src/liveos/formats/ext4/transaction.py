@@ -10,12 +10,9 @@ steps everything is durable, so that a power cut leaves one of three states:
 3. it is empty again: the new blocks.
 
 What moves from one state to the next, and what marks the filesystem, are writes of one sector of
-512 bytes, which devices do not tear. Superblocks have their checksum in the second of their two
-sectors, though: while the log counts, the time of the last write is one with which the checksum
-stays as it is (whoever recovers sets it anew). One write remains that can be torn: that of the
-superblock itself, when it is among the blocks that change and has a checksum. Its journal can
-then be replayed by e2fsck only, which finds another superblock; kernels have the same weakness
-whenever they write the superblock.
+512 bytes, which devices do not tear. The superblock takes two, and has its checksum in the
+second: so all its versions are given the same checksum, by four bytes at the end of the field for
+the path of the last mount, which lie behind the end of that string where nobody looks.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +44,8 @@ from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Incompat, RoCompat
 
 _SECTOR = 512
 _SUPERBLOCK_SIZE = 1024
-_WRITE_TIME, _CHECKSUM = 0x30, 0x3FC  # in the superblock
+_LAST_MOUNTED, _CHECKSUM = 0x88, 0x3FC  # in the superblock
+_LONGEST_NAME = 60  # of the 64 bytes for the path of the last mount, with a zero at its end
 _SEQUENCES = 1 << 32
 _OTHER_LOG_BLOCKS = 2  # the commit block, and an empty one behind it
 
@@ -146,6 +144,8 @@ def _put_superblock(home: dict[int, bytes], superblock: Superblock) -> Superbloc
     """Mark the superblock that is among the blocks, if it is; the one to be there in the end.
 
     Its copy in the log is marked too: were it not, a replay that is cut off would not be resumed.
+    It keeps the old checksum, unless something else in the second sector is new: nothing that
+    changes in the life of a filesystem lies there.
     """
     number, offset = divmod(SUPERBLOCK_OFFSET, superblock.block_size)
     if number not in home:
@@ -154,6 +154,8 @@ def _put_superblock(home: dict[int, bytes], superblock: Superblock) -> Superbloc
     after = Superblock.unpack(block, offset)
     if after.checksum_matches is False or after.needs_recovery:
         raise JournalError("the new superblock does not match its checksum, or needs recovery")
+    if after.pack()[_SECTOR:_CHECKSUM] == superblock.pack()[_SECTOR:_CHECKSUM]:
+        after = _with_checksum(after, superblock.checksum)
     marked = _needing_recovery(after).pack()
     home[number] = block[:offset] + marked + block[offset + _SUPERBLOCK_SIZE :]
     return after
@@ -162,11 +164,19 @@ def _put_superblock(home: dict[int, bytes], superblock: Superblock) -> Superbloc
 def _needing_recovery(superblock: Superblock) -> Superblock:
     """The superblock while the log counts: it differs in its first sector only."""
     marked = replace(superblock, incompat=superblock.incompat | Incompat.needs_recovery)
+    return _with_checksum(marked, superblock.checksum)
+
+
+def _with_checksum(superblock: Superblock, checksum: int) -> Superblock:
+    """The same with a certain checksum, which four bytes that nobody reads make right."""
     if not superblock.ro_compat & RoCompat.metadata_csum:
-        return marked
-    data = marked.pack()[:_CHECKSUM]
-    time = bytes_for(superblock.checksum, data[:_WRITE_TIME], data[_WRITE_TIME + 4 :])
-    return replace(marked, write_time=int.from_bytes(time, "little"))
+        return superblock
+    name = superblock.last_mounted_bytes.split(b"\0", 1)[0][: _LONGEST_NAME - 1]
+    data = superblock.pack()[:_CHECKSUM]
+    name = name.ljust(_LONGEST_NAME, b"\0")
+    before = data[:_LAST_MOUNTED] + name
+    free = bytes_for(checksum, before, data[len(before) + 4 :])
+    return replace(superblock, last_mounted_bytes=name + free, checksum=checksum)
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,16 @@ def test_a_snapshot_may_be_traded_for_a_directory(tmp_path: Path) -> None:
     _agrees_with_the_guest(proof, BIOS, DIRECTORY)
 
 
-@pytest.mark.parametrize("recipe", [NESTED, FLAT, EROFS], ids=lambda recipe: recipe.name)
-@pytest.mark.parametrize("showing", [Showing.RESET, Showing.NO_TRACE], ids=str)
+@pytest.mark.parametrize(
+    ("recipe", "showing"),
+    [
+        (NESTED, Showing.RESET),
+        (FLAT, Showing.RESET),
+        (EROFS, Showing.RESET),
+        (EROFS, Showing.NO_TRACE),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
 def test_the_menu_empties_the_overlay_or_leaves_it_alone(
     sticks: Sticks, recipe: Recipe, showing: Showing, tmp_path: Path
 ) -> None:

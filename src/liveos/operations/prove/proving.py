@@ -95,7 +95,7 @@ def _boot(
     make_layer(target, layer, menus.patches)
     with open_target(target) as source:
         attachment = choose_attachment(request.attachment, from_iso=is_iso(source))
-    machine = _machine(directory, Drive(layer, attachment, "qcow2", throw_away=True), request)
+    machine = machine_for(directory, Drive(layer, attachment, "qcow2", throw_away=True), request)
     for number, each in enumerate(plan, 1):
         reporter.step(f"boot {number} of {len(plan)}", number + 1, steps)
         if any(other.entry is not None for other in plan):
@@ -112,7 +112,8 @@ def _boot(
     return boots, problems
 
 
-def _machine(directory: Path, drive: Drive, request: ProveRequest) -> Machine:
+def machine_for(directory: Path, drive: Drive, request: ProveRequest) -> Machine:
+    """The machine of a request; ``directory`` takes what its firmware remembers."""
     firmware = find_uefi(request.firmware)
     return Machine(
         drive=drive,

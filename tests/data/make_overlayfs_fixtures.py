@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packs upper directories that the kernel wrote: ``python3 -m tests.data.make_overlayfs_fixtures``.
+"""Packs roots that the kernel changed: ``python3 -m tests.data.make_overlayfs_fixtures``.
 
-As root. Each case is a read-only root, an ext4 with the upper directory of an OverlayFS over it,
-and what the kernel showed in the root and in the mounted whole; all go to ``overlayfs.tar.xz``.
+As root. Each case of `CASES` is a read-only root, an ext4 with the upper directory of an OverlayFS
+over it, and what the kernel showed in the root and in the mounted whole. Each one of `STATES` is
+an ext before and after the same changes were made in it, and what the kernel showed. All go to
+``overlayfs.tar.xz``.
 """
 
 import hashlib
@@ -25,6 +27,11 @@ CASES = {
     "redirect-erofs": "redirect_dir=on,metacopy=on",
     "redirect-ext4": "redirect_dir=on,metacopy=on",
     "user-ext4": "userxattr",
+}
+STATES = {
+    "ext4-4k": "-t ext4 -b 4096 -N 128",
+    "ext4-1k": "-t ext4 -b 1024 -N 128 -O ^has_journal,inline_data -I 512",
+    "ext2-1k": "-t ext2 -b 1024 -N 128 -I 128",
 }
 # What the kernel may move without a copy of the whole: directories only with redirects.
 MOVED_FILES = {"/usr/lib/moved": "/usr/lib/is here", "/usr/lib/changed": "/etc/was changed"}
@@ -165,6 +172,28 @@ def make_case(name: str, work: Path) -> dict[str, bytes]:
     }
 
 
+def make_states(name: str, work: Path) -> dict[str, bytes]:
+    before, after = work / f"{name}.before", work / f"{name}.after"
+    tree = work / "tree"
+    subprocess.run(
+        f"mke2fs -q -F {STATES[name]} -d {tree} {before} 4M".split(),
+        check=True,
+        capture_output=True,
+    )
+    after.write_bytes(before.read_bytes())
+    with mounted(work / "whole", "-o", "loop,ro", before) as whole:
+        facts = {"before": listing(whole)}
+    with mounted(work / "whole", "-o", "loop", after) as whole:
+        change(whole, redirects=True)
+        (whole / "etc/same").read_bytes()
+        facts["after"] = listing(whole)
+    return {
+        before.name: before.read_bytes(),
+        after.name: after.read_bytes(),
+        f"{name}.json": json.dumps(facts).encode(),
+    }
+
+
 def main() -> None:
     packed = io.BytesIO()
     os.umask(0o022)
@@ -172,11 +201,12 @@ def main() -> None:
         work = Path(folder)
         (work / "tree").mkdir()
         make_root(work / "tree")
-        for name in CASES:
-            for member_name, data in make_case(name, work).items():
-                member = tarfile.TarInfo(member_name)
-                member.size = len(data)
-                tar.addfile(member, io.BytesIO(data))
+        made = [make_case(name, work) for name in CASES]
+        made += [make_states(name, work) for name in STATES]
+        for member_name, data in (item for case in made for item in case.items()):
+            member = tarfile.TarInfo(member_name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
     FIXTURES.write_bytes(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME))
 
 

@@ -18,6 +18,7 @@ WITH_SOURCE = {
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "overlay check": ["{source}"],
     "overlay dump": ["{source}"],
+    "overlay merge": ["--yes", "{source}", "-o", "{scratch}/new.img"],
     "overlay pack": ["{source}", "-o", "{scratch}/pack"],
     "overlay reset": ["--yes", "{source}"],
     "overlay resize": ["--yes", "{source}", "1G"],
@@ -25,7 +26,7 @@ WITH_SOURCE = {
     "overlay status": ["{source}"],
     "prove": ["{source}"],
 }
-CHANGING = {"install", "overlay reset", "overlay restore"}
+CHANGING = {"install", "overlay merge", "overlay reset", "overlay restore"}
 
 
 def words(verb: str, source: Path, scratch: Path) -> list[str]:

@@ -94,7 +94,9 @@ class KernelModel:
         if new is None:
             return False
         if len(data) != self.chunk:
-            self._write(new * self.chunk, bytes(self.origin[old * self.chunk :][: self.chunk]))
+            self._write(
+                new * self.chunk, bytes(self.origin[old * self.chunk : (old + 1) * self.chunk])
+            )
         else:
             self._write(new * self.chunk, data)
         if not self._commit(old, new):
@@ -187,8 +189,8 @@ class KernelModel:
         view = bytearray(self.origin)
         for old, new in self.map.items():
             room = max(0, min(self.chunk, len(view) - old * self.chunk))
-            start = old * self.chunk
-            view[start : start + room] = self.device[new * self.chunk :][:room]
+            start, stored = old * self.chunk, new * self.chunk
+            view[start : start + room] = self.device[stored : stored + room]
         return bytes(view)
 
     # Merging

@@ -11,6 +11,7 @@ Orders after section 3.3 of the reference, made finer where a torn area would le
 the list: records behind a hole come back to life later (fact 7).
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -91,6 +92,44 @@ def truncate(file: StoreFile, geometry: Geometry, count: int, left: int) -> None
         kept = max(0, left - first) * RECORD.itemsize
         file.write_at(offset, file.read_at(offset, kept).ljust(SECTOR, b"\0"))
         file.flush()
+
+
+def append(file: StoreFile, store: ExceptionStore, contents: Mapping[int, bytes]) -> None:
+    """Add exceptions for chunks of the origin that have none: numbers and whole contents.
+
+    Data come first, then the areas behind the one where the list ends; the kernel does not look
+    at those. Then that one is filled, sector after sector, each durable before the next.
+
+    :raises TruncatedError: the store is too short for them.
+    """
+    geometry = store.geometry
+    new = allocated(store, len(contents))
+    for chunk, data in zip(new.tolist(), contents.values(), strict=True):
+        file.write_at(chunk * geometry.chunk_size, data)
+    file.flush()
+    slots = geometry.slots_per_area
+    begun = store.count // slots
+    records = np.zeros(((store.count + len(new)) // slots + 1 - begun) * slots, RECORD)
+    first = store.count - begun * slots
+    records["old"][:first] = store.old[begun * slots :]
+    records["new"][:first] = store.new[begun * slots :]
+    records["old"][first : first + len(new)] = list(contents)
+    records["new"][first : first + len(new)] = new
+    for area in range(1, len(records) // slots):
+        part = records[area * slots : (area + 1) * slots]
+        file.write_at(slot_offset(geometry, (begun + area) * slots), part.tobytes())
+    file.flush()
+    for sector in range(first // _PER_SECTOR, -(-min(first + len(new), slots) // _PER_SECTOR)):
+        part = records[sector * _PER_SECTOR : (sector + 1) * _PER_SECTOR]
+        file.write_at(slot_offset(geometry, begun * slots + sector * _PER_SECTOR), part.tobytes())
+        file.flush()
+
+
+def allocated(store: ExceptionStore, count: int) -> NDArray[np.int64]:
+    """The data chunks that the kernel would take for the next ``count`` exceptions."""
+    taken = store.geometry.data_chunks_in(store.next_free())
+    chunks = [store.geometry.canonical_chunk(taken + number) for number in range(count)]
+    return np.array(chunks, np.int64)
 
 
 def slot_offset(geometry: Geometry, slot: int) -> int:

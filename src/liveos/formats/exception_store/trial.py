@@ -40,17 +40,15 @@ class Trial:
             low, high = max(offset, start), min(end, start + _PAGE)
             content = self._pages.get(page)
             if content is None:
-                room = min(_PAGE, self.size - start)
-                content = self._pages[page] = bytearray(self._original(start, room))
+                content = self._pages[page] = bytearray(self._original(start, _PAGE))
             content[low - start : high - start] = data[low - offset : high - offset]
 
     def flush(self) -> None:
         self._log.append(None)
 
-    @property
-    def writes(self) -> int:
-        """How many writes were tried."""
-        return len(self._log) - self._log.count(None)
+    def grow(self, size: int) -> None:
+        """Let the store end at ``size`` bytes, not before where it ends now."""
+        self.size = max(self.size, size)
 
     def carry_out(self, sink: ByteSink) -> None:
         """Do the same with a store: each write in its place between the same barriers."""

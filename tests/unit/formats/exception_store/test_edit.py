@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from liveos.formats.binary import MemorySource
 from liveos.formats.exception_store import Geometry, Header, read_store, write_exceptions
-from liveos.formats.exception_store.edit import clear_behind, drop, put_records, truncate
+from liveos.formats.exception_store.edit import append, clear_behind, drop, put_records, truncate
 from liveos.formats.exception_store.trial import Trial
 from tests.unit.formats.exception_store.cuts import RecordingStore
 from tests.unit.formats.exception_store.kernel_model import KernelModel
@@ -56,7 +56,7 @@ LISTS = st.sampled_from([1, 2, 8]).flatmap(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(LISTS, st.data())
 def test_drop(shape: tuple[int, int], data: st.DataObject) -> None:
     sectors, count = shape
@@ -75,7 +75,7 @@ def test_drop(shape: tuple[int, int], data: st.DataObject) -> None:
         assert not holes(device, sectors)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(LISTS, st.data())
 def test_truncate(shape: tuple[int, int], data: st.DataObject) -> None:
     sectors, count = shape
@@ -94,7 +94,7 @@ def test_truncate(shape: tuple[int, int], data: st.DataObject) -> None:
         assert not holes(device, sectors)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(LISTS, st.data())
 def test_clear_behind(shape: tuple[int, int], data: st.DataObject) -> None:
     sectors, count = shape
@@ -115,6 +115,33 @@ def test_clear_behind(shape: tuple[int, int], data: st.DataObject) -> None:
     )
     position = data.draw(st.integers(0, len(file.log)))
     assert mapping(file.after_cut(position, lambda: data.draw(st.booleans()))) == before
+
+
+@settings(max_examples=40)
+@given(LISTS, st.integers(0, 140), st.data())
+def test_append(shape: tuple[int, int], added: int, data: st.DataObject) -> None:
+    """The same as the kernel does with them, one by one."""
+    sectors, count = shape
+    added = min(added, CHUNKS - 8 - count - count // (32 * sectors))
+    chunk = 512 * sectors
+    contents = {5 + 3 * number: bytes([1 + number % 255]) * chunk for number in range(added)}
+    model = KernelModel(bytearray(canonical(count, sectors)), b"")
+    file = RecordingStore(bytes(model.device))
+    before = dict(model.map)
+    append(file, read_store(file), contents)
+    for old, content in contents.items():
+        assert model.write(old * sectors, content)
+    after = mapping(bytes(file.data))
+    assert after == model.map
+    assert all(file.read_at(after[old] * chunk, chunk) == contents[old] for old in contents)
+    for _ in range(3):
+        position = data.draw(st.integers(0, len(file.log)))
+        device = file.after_cut(position, lambda: data.draw(st.booleans()))
+        now = mapping(device)
+        assert before.items() <= now.items() <= after.items()
+        assert not holes(device, sectors)
+        assert all(device[now[old] * chunk :][:chunk] == contents[old]
+                   for old in contents if old in now)  # fmt: skip
 
 
 def test_put_records_changes_those_slots_alone() -> None:

@@ -55,17 +55,20 @@ def _crc_of_piece(piece: bytes, start: int) -> int:
         return _crc_of_few(piece, start)
     values = np.frombuffer(piece, np.uint8).copy()
     values[:4] ^= np.frombuffer(start.to_bytes(4, "little"), np.uint8)
-    rows = _contributions()[_PIECE - len(piece) :]
-    return int(np.bitwise_xor.reduce(rows[np.arange(len(piece)), values]))
+    contributions, places = _contributions()
+    return int(np.bitwise_xor.reduce(contributions.take(places[-len(piece) :] + values)))
 
 
 @cache
-def _contributions() -> NDArray[np.uint32]:
-    """For each place in a piece and each byte there: what it adds to the sum of the piece."""
+def _contributions() -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """For each place in a piece and each byte there: what it adds to the sum of the piece.
+
+    The second array tells where in the first the 256 bytes of each place begin.
+    """
     table = np.array(_TABLE, np.uint32)
     rows = np.empty((_PIECE, 256), np.uint32)
     rows[-1] = table
     for place in range(_PIECE - 2, -1, -1):
         behind = rows[place + 1]
         rows[place] = table[behind & 0xFF] ^ behind >> 8
-    return rows
+    return rows.reshape(-1), np.arange(_PIECE) * 256

@@ -128,10 +128,10 @@ def test_data_that_changed_since_the_dump_are_noticed() -> None:
     source = MemorySource(one.store)
     store = read_store(source)
     text = MemorySource("".join(write_text(source, store, sums=True)).encode())
-    compare_sums(text, store, source)
+    compare_sums(text, 4096, source)
     changed = bytearray(one.store)
     changed[4096 * int(store.new[100]) + 77] ^= 1
     with pytest.raises(ProblemsFoundError, match="not as in the dump"):
-        compare_sums(text, store, MemorySource(bytes(changed)))
+        compare_sums(text, 4096, MemorySource(bytes(changed)))
     without = MemorySource("".join(write_text(source, store)).encode())
-    compare_sums(without, store, MemorySource(bytes(changed)))
+    compare_sums(without, 4096, MemorySource(bytes(changed)))

@@ -43,7 +43,7 @@ def restore_new(step: RestoreNew, reporter: Reporter) -> None:
         sink = DescriptorFile(descriptor, recording.size)
         if overlay is not None:
             data, store = overlay.need_store(), read_legible(recording).store
-            compare_sums(file, store, data)
+            compare_sums(file, store.geometry.chunk_size, data)
             copy_data(sink, store, data, reporter)
         for offset, content in kept_pieces(recording):
             sink.write_at(offset, content)
@@ -58,7 +58,7 @@ def restore_into(step: RestoreInto) -> None:
         place.open(writable=True) as target,
         damage_named(step.recording),
     ):
-        compare_sums(file, read_legible(recording).store, target)
+        compare_sums(file, recording.spans[-1].length, target)
         put_back(target, recording)
 
 
@@ -106,16 +106,15 @@ def copy_data(sink: ByteSink, store: ExceptionStore, data: ByteSource, reporter:
             reporter.progress(done, total)
 
 
-def compare_sums(text: ByteSource, store: ExceptionStore, data: ByteSource) -> None:
+def compare_sums(text: ByteSource, chunk_size: int, data: ByteSource) -> None:
     """Where a text has sums of the data, they must be those of ``data``.
 
     :raises ProblemsFoundError: some are not.
     """
     if not is_text(text):
         return
-    size = store.geometry.chunk_size
     for run in read_sums(text):
-        if sum_of_run(data, size, run.new, run.length) != run.sha256:
+        if sum_of_run(data, chunk_size, run.new, run.length) != run.sha256:
             raise ProblemsFoundError(
                 f"the data in {run.length} chunks from chunk {run.new} on are not as in the dump",
                 hint="they have been written since, or this is another store",

@@ -12,6 +12,7 @@ from liveos.formats.exception_store.errors import (
     ChunkSizeError,
     NotAStoreError,
     StoreError,
+    StoreFullError,
     UnterminatedStoreError,
     VersionError,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Piece",
     "Span",
     "StoreError",
+    "StoreFullError",
     "StoreWriter",
     "Tail",
     "UnterminatedStoreError",

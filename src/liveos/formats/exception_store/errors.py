@@ -40,3 +40,7 @@ class UnterminatedStoreError(StoreError):
 
 class AmbiguousStoreError(FormatError):
     """Two records map one chunk of the origin to different data; kernels differ in their choice."""
+
+
+class StoreFullError(FormatError):
+    """There is no room for a new exception."""

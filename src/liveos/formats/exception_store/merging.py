@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from liveos.formats.binary import ByteSink, ByteSource, ByteStore
+from liveos.formats.binary import ByteSource, ByteStore
+from liveos.formats.exception_store.edit import truncate
 from liveos.formats.exception_store.geometry import SECTOR
 from liveos.formats.exception_store.reader import ExceptionStore
 from liveos.formats.exception_store.view import MergedView
-from liveos.formats.exception_store.writer import area_bytes, write_area
+from liveos.formats.exception_store.writer import write_area
 
 # What a cut costs at most: these bytes are copied again by the next run.
 _BATCH = 64 << 20
@@ -78,33 +79,16 @@ def merge_into_origin(
             done += len(data)
         origin.flush()
         progress(done)
-        shorten(device, store, stop, start)
+        truncate(device, geometry, stop, start)
+        _empty_behind(device, store, stop, start)
+    device.flush()
 
 
-def shorten(sink: ByteSink, store: ExceptionStore, count: int, keep: int) -> None:
-    """Drop the records from slot ``keep`` on, of a list that has ``count`` of those in ``store``.
-
-    A power cut leaves a list that ends somewhere between, and nothing behind its end: records
-    there would come back to life later (reference, fact 7). That is why the area in which the new
-    list ends is written from its end, sector by sector, each durable before the next; a disk
-    writes one sector or does not. The areas behind it are out of reach then, whatever they hold.
-    """
-    if count <= keep:
-        return
-    geometry = store.geometry
-    slots = geometry.slots_per_area
-    area = keep // slots
-    used = min(count - area * slots, slots)
-    kept = slice(area * slots, keep)
-    records = area_bytes(geometry, store.old[kept], store.new[kept])
-    start = geometry.area_chunk(area) * geometry.chunk_size
-    first, last = keep % slots * 16 // SECTOR, (used * 16 - 1) // SECTOR
-    for sector in reversed(range(first, last + 1)):
-        sink.write_at(start + sector * SECTOR, records[sector * SECTOR : (sector + 1) * SECTOR])
-        sink.flush()
-    for behind in range(area + 1, count // slots + 1):
-        write_area(sink, geometry, behind, store.old[:0], store.new[:0])
-    sink.flush()
+def _empty_behind(device: ByteStore, store: ExceptionStore, count: int, left: int) -> None:
+    """Zero the areas that a list of ``count`` records had and one of ``left`` has not."""
+    slots = store.geometry.slots_per_area
+    for area in range(left // slots + 1, count // slots + 1):
+        write_area(device, store.geometry, area, store.old[:0], store.new[:0])
 
 
 def _contents(

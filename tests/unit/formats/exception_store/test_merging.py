@@ -13,7 +13,6 @@ from liveos.formats.exception_store.merging import (
     composed,
     data_runs,
     merge_into_origin,
-    shorten,
 )
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 from tests.unit.formats.exception_store.power_cuts import Device, Tape, luck
@@ -79,23 +78,6 @@ def test_power_cuts(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         merge_into_origin(left_origin, left, store)
         assert left_origin.data == view
         assert read_store(left).count == 0
-
-
-@given(st.integers(0, 5), st.integers(0, 90), st.integers(0, 90), st.randoms())
-def test_shortened_lists(seed: int, count: int, keep: int, dice: random.Random) -> None:
-    """After any cut the list is one of those between; never anything behind its end."""
-    model = KernelModel(bytearray(400 * 1024), bytes(200 * 1024), 2)
-    for old in random.Random(seed).sample(range(200), count):
-        model.write(2 * old, b"x" * 1024)
-    device = Device(model.device)
-    before = read_store(device)
-    shorten(device, before, count, keep)
-    for position in range(len(device.tape.events) + 1):
-        left = read_store(Device(device.cut(position, dice, luck(dice))))
-        assert min(keep, count) <= left.count <= count
-        assert left.tail.first is None
-        assert left.old.tolist() == before.old[: left.count].tolist()
-    assert read_store(device).count == min(keep, count)
 
 
 @pytest.mark.parametrize("seed", range(3))

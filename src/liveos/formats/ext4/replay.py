@@ -7,49 +7,30 @@ shares that file, and lays the blocks that count over the filesystem.
 Where the log is damaged, all three stop before the first transaction whose *commit block* does
 not match its checksum, and keep what came before; the kernel then refuses to mount, e2fsck marks
 the filesystem as having errors, and so does `RecoveredSource`, which names the transaction in
-``corrupt_transaction``. When a *descriptor, revoke block or copy* inside a committed transaction
-does not match, the kernel refuses to mount too, but e2fsck replays the rest and asks for a full
-check: a filesystem that is half old and half new. Here that is a `JournalChecksumError`.
-A damaged transaction that is older than the one before it is what the log held the last time
-around; it ends the replay without more ado, as in the kernel.
+``corrupt_transaction``. With asynchronous commits it may be one that was being written, and is
+no error. When something else in a committed transaction does not match, the kernel refuses to
+mount as well; e2fsck leaves out what is damaged (of the copies, one; of descriptor and revoke
+blocks, the whole log) and asks for a full check. That would be a filesystem half old and half
+new: here it is a `JournalChecksumError`. A damaged transaction that is older than the one before
+it is what the log held the last time around; it ends the replay without more ado.
 """
 
-from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liveos.formats.binary import ByteSource, TruncatedError
-from liveos.formats.ext4.journal import (
-    MAGIC,
-    MAGIC_BYTES,
-    BlockHeader,
-    BlockType,
-    CommitBlock,
-    JournalChecksumError,
-    JournalCompat,
-    JournalError,
-    JournalIncompat,
-    TagFlag,
-    checksum_v1,
-    revoked_blocks,
-    tag_checksum,
-    tags,
-    tail_matches,
-)
+from liveos.formats.ext4.journal import JournalError
 from liveos.formats.ext4.journal_file import JournalFile, open_journal
+from liveos.formats.ext4.log import SEQUENCES, Copies, Log, PendingFastCommitError
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Incompat, Superblock
+
+__all__ = ["PendingFastCommitError", "RecoveredSource", "recover"]
 
 _SUPERBLOCK_SIZE = 1024
 _HAS_ERRORS = 2  # EXT4_ERROR_FS in the superblock's state
-_SEQUENCES = 1 << 32
-_FAST_COMMIT_HEAD = 9  # EXT4_FC_TAG_HEAD
-
-
-class PendingFastCommitError(JournalError):
-    """The journal ends in fast commits, which only ext4 itself can replay."""
 
 
 class RecoveredSource:
@@ -61,17 +42,14 @@ class RecoveredSource:
     """
 
     def __init__(
-        self, source: ByteSource, block_size: int, replayed: "_Replayed | None" = None
+        self, source: ByteSource, block_size: int, replay: "_Replay | None" = None
     ) -> None:
         self._source = source
+        self._replay = replay
         self.block_size = block_size
-        self._copies = replayed.copies if replayed else _Copies()
-        self._written = replayed.written if replayed else {}
-        self._journal = replayed.journal if replayed else None
-        self.replayed = replayed is not None
-        self.corrupt_transaction = replayed.corrupt if replayed else None
-        written = np.array(sorted(self._written), np.int64)
-        self.changed_blocks: NDArray[np.int64] = np.union1d(self._copies.blocks, written)
+        self.replayed = replay is not None
+        self.corrupt_transaction = replay.corrupt if replay else None
+        self.changed_blocks = replay.blocks() if replay else np.empty(0, np.int64)
 
     @property
     def size(self) -> int:
@@ -98,39 +76,26 @@ class RecoveredSource:
             yield self._source.read_at(position, end - position)
 
     def _changed(self, block: int) -> bytes:
-        """One of the changed blocks."""
-        if block in self._written:
-            return self._written[block]
-        assert self._journal is not None
-        return self._copies.read(block, self._journal)
+        assert self._replay is not None
+        return self._replay.read(block)
 
 
-@dataclass(frozen=True)
-class _Copies:
-    """The last copy in the log of each block: its place in the journal, and whether escaped."""
-
-    blocks: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    places: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    escaped: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
-
-    def __contains__(self, block: int) -> bool:
-        index = self.blocks.searchsorted(block)
-        return bool(index < len(self.blocks) and self.blocks[index] == block)
-
-    def read(self, block: int, journal: JournalFile) -> bytes:
-        index = self.blocks.searchsorted(block)
-        copy = journal.read(int(self.places[index]))
-        return MAGIC_BYTES + copy[4:] if self.escaped[index] else copy
-
-
-@dataclass(frozen=True)
-class _Replayed:
+@dataclass(frozen=True, eq=False)
+class _Replay:
     """What a replay leaves: copies that stay in the log, and the two blocks it writes itself."""
 
     journal: JournalFile
-    copies: _Copies
+    copies: Copies
     written: dict[int, bytes]
     corrupt: int | None
+
+    def blocks(self) -> NDArray[np.int64]:
+        """The numbers of all blocks that are changed, in order."""
+        return np.union1d(self.copies.blocks, np.array(list(self.written), np.int64))
+
+    def read(self, block: int) -> bytes:
+        """One of the changed blocks."""
+        return self.written.get(block) or self.copies.read(block, self.journal)
 
 
 def recover(source: ByteSource) -> RecoveredSource:
@@ -149,19 +114,17 @@ def recover(source: ByteSource) -> RecoveredSource:
     journal = open_journal(source, superblock)
     if journal is None:
         raise JournalError("the filesystem needs recovery, but has no journal")
-    log = _Log(journal)
+    log = Log(journal)
     if journal.superblock.start:
         log.walk()
         log.require_no_fast_commits()
     copies = log.copies(superblock.blocks)
     written = _superblocks(source, superblock.block_size, copies, log)
-    replayed = _Replayed(journal, copies, written, log.corrupt)
-    return RecoveredSource(source, superblock.block_size, replayed)
+    replay = _Replay(journal, copies, written, log.corrupt)
+    return RecoveredSource(source, superblock.block_size, replay)
 
 
-def _superblocks(
-    source: ByteSource, block_size: int, copies: _Copies, log: "_Log"
-) -> dict[int, bytes]:
+def _superblocks(source: ByteSource, block_size: int, copies: Copies, log: Log) -> dict[int, bytes]:
     """The blocks of both superblocks after the replay, as e2fsck leaves them.
 
     The sequence goes one beyond the transaction that was not there, so that none of its blocks
@@ -181,7 +144,7 @@ def _superblocks(
         state=superblock.state | (_HAS_ERRORS if failed else 0),
     ).sealed()
     emptied = replace(
-        journal.superblock, start=0, start_sequence=(log.sequence + 1) % _SEQUENCES, errno=0
+        journal.superblock, start=0, start_sequence=(log.sequence + 1) % SEQUENCES, errno=0
     ).sealed()
     return {
         number: block[:offset] + superblock.pack() + block[offset + _SUPERBLOCK_SIZE :],
@@ -189,182 +152,3 @@ def _superblocks(
             emptied.pack() + journal.read(0)[_SUPERBLOCK_SIZE:]
         ),
     }
-
-
-class _Columns:
-    """Tags of the log in order, a column for each of their fields, and places of revoke blocks.
-
-    ``ages`` count transactions from the first in the log.
-    """
-
-    def __init__(self) -> None:
-        self.blocks = array("Q")
-        self.places = array("Q")
-        self.flags = array("H")
-        self.checksums = array("L")
-        self.ages = array("Q")
-        self.revokes: list[tuple[int, int]] = []
-
-    def cut(self, tags: int, revokes: int) -> None:
-        """Forget what came after so many tags and revoke blocks."""
-        for column in (self.blocks, self.places, self.flags, self.checksums, self.ages):
-            del column[tags:]
-        del self.revokes[revokes:]
-
-
-class _Log:
-    """One walk through the log, from the first transaction to the last that is whole.
-
-    ``sequence`` is the transaction that is being read, and at the end the first one that is not
-    there; ``corrupt`` is the same when it is there, but damaged.
-    """
-
-    def __init__(self, journal: JournalFile) -> None:
-        self.journal = journal
-        self.sequence = journal.superblock.start_sequence
-        self.corrupt: int | None = None
-        self._columns = _Columns()
-        self._next = journal.superblock.start
-        self._left = journal.superblock.end - journal.superblock.first
-        self._age = 0
-        self._committed = (0, 0)
-        self._commit_time = 0
-        self._suspect = False
-        self._sum = checksum_v1(b"")
-
-    def walk(self) -> None:
-        """Collect tags and places of revoke blocks of all whole transactions."""
-        while self._left > 0 and self._step():
-            pass
-        if self._left < 0:
-            raise JournalError("a transaction is longer than the journal")
-        self._columns.cut(*self._committed)
-
-    def require_no_fast_commits(self) -> None:
-        """Fast commits behind the log count when they follow its last transaction.
-
-        A first one that was cut off is taken for one, too.
-        """
-        superblock = self.journal.superblock
-        if not superblock.incompat & JournalIncompat.FAST_COMMIT:
-            return
-        if superblock.end + 1 >= superblock.blocks:
-            return
-        block = self.journal.read(superblock.end + 1)
-        tag, sequence = int.from_bytes(block[:2], "little"), int.from_bytes(block[8:12], "little")
-        if tag == _FAST_COMMIT_HEAD and sequence == self.sequence:
-            raise PendingFastCommitError(
-                "the journal ends in fast commits, which cannot be replayed here"
-            )
-
-    def copies(self, blocks: int) -> _Copies:
-        """The last copy of each block that no later transaction revokes.
-
-        :param blocks: how many the filesystem has.
-        """
-        columns = self._columns
-        numbers = np.array(columns.blocks, np.uint64)
-        kept = np.flatnonzero(~self._revoked(numbers))
-        self._verify(kept)
-        numbers = numbers[kept]
-        if (numbers >= blocks).any():
-            raise JournalError(f"the journal holds block {numbers.max()} of {blocks}")
-        # The first one from behind is the last copy.
-        unique, first = np.unique(numbers[::-1], return_index=True)
-        chosen = kept[::-1][first]
-        return _Copies(
-            unique.astype(np.int64),
-            np.array(columns.places, np.int64)[chosen],
-            (np.array(columns.flags, np.uint16)[chosen] & TagFlag.ESCAPE) != 0,
-        )
-
-    def _step(self) -> bool:
-        """Read the next block of the log; False at the end."""
-        block = self.journal.read(self._advance())
-        header = BlockHeader.unpack(block)
-        if header.magic != MAGIC or header.sequence != self.sequence:
-            return False
-        if header.kind == BlockType.DESCRIPTOR:
-            self._descriptor(block)
-        elif header.kind == BlockType.REVOKE:
-            self._suspect |= not tail_matches(block, self.journal.superblock)
-            self._columns.revokes.append((self._before(), self._age))
-        else:
-            return header.kind == BlockType.COMMIT and self._commit(block)
-        return True
-
-    def _advance(self) -> int:
-        """The place of the next block, which the walk goes past; the log is a ring."""
-        superblock = self.journal.superblock
-        place = self._next
-        self._left -= 1
-        self._next = superblock.first if place + 1 >= superblock.end else place + 1
-        return place
-
-    def _before(self) -> int:
-        """The place of the block that was read last."""
-        superblock = self.journal.superblock
-        return (self._next if self._next > superblock.first else superblock.end) - 1
-
-    def _descriptor(self, block: bytes) -> None:
-        superblock = self.journal.superblock
-        self._suspect |= not tail_matches(block, superblock)
-        summed = superblock.compat & JournalCompat.CHECKSUM
-        if summed:
-            self._sum = checksum_v1(block, self._sum)
-        for tag in tags(block, superblock):
-            place = self._advance()
-            self._columns.blocks.append(tag.block)
-            self._columns.places.append(place)
-            self._columns.flags.append(tag.flags)
-            self._columns.checksums.append(tag.checksum)
-            self._columns.ages.append(self._age)
-            if summed:
-                self._sum = checksum_v1(self.journal.read(place), self._sum)
-
-    def _commit(self, block: bytes) -> bool:
-        """End a transaction; False when it is not whole."""
-        commit = CommitBlock.unpack(block)
-        if self._suspect:
-            if commit.seconds >= self._commit_time:
-                raise JournalChecksumError(
-                    f"transaction {self.sequence} of the journal does not match its checksums"
-                )
-            return False
-        superblock = self.journal.superblock
-        if not commit.matches(block, superblock, self._sum):
-            # With asynchronous commits it may be one that was being written.
-            interrupted = superblock.incompat & JournalIncompat.ASYNC_COMMIT
-            if commit.seconds >= self._commit_time and not interrupted:
-                self.corrupt = self.sequence
-            return False
-        self._commit_time = commit.seconds
-        self._committed = (len(self._columns.blocks), len(self._columns.revokes))
-        self._sum = checksum_v1(b"")
-        self.sequence = (self.sequence + 1) % _SEQUENCES
-        self._age += 1
-        return True
-
-    def _revoked(self, numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """For each tag whether its own transaction or a later one revokes the block."""
-        unique, index = np.unique(numbers, return_inverse=True)
-        # One more than the age of the last transaction that revokes each block; 0: none.
-        revoked_at = np.zeros(len(unique), np.uint64)
-        for place, age in self._columns.revokes:
-            revoked = revoked_blocks(self.journal.read(place), self.journal.superblock)
-            revoked_at[np.isin(unique, revoked)] = age + 1
-        return np.array(self._columns.ages, np.uint64) < revoked_at[index]
-
-    def _verify(self, kept: NDArray[np.int64]) -> None:
-        """Compare the copies with the sums in their tags, where there are some."""
-        superblock, columns = self.journal.superblock, self._columns
-        if not superblock.has_block_checksums:
-            return
-        for tag in kept.tolist():
-            sequence = (superblock.start_sequence + columns.ages[tag]) % _SEQUENCES
-            copy = self.journal.read(columns.places[tag])
-            if tag_checksum(copy, sequence, superblock) != columns.checksums[tag]:
-                raise JournalChecksumError(
-                    f"the copy of block {columns.blocks[tag]} in transaction {sequence} "
-                    "of the journal does not match its checksum"
-                )

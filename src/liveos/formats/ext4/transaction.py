@@ -155,7 +155,7 @@ def _put_superblock(home: dict[int, bytes], superblock: Superblock) -> Superbloc
     if after.checksum_matches is False or after.needs_recovery:
         raise JournalError("the new superblock does not match its checksum, or needs recovery")
     if after.pack()[_SECTOR:_CHECKSUM] == superblock.pack()[_SECTOR:_CHECKSUM]:
-        after = _with_checksum(after, superblock.checksum)
+        after = with_checksum(after, superblock.checksum)
     marked = _needing_recovery(after).pack()
     home[number] = block[:offset] + marked + block[offset + _SUPERBLOCK_SIZE :]
     return after
@@ -164,10 +164,10 @@ def _put_superblock(home: dict[int, bytes], superblock: Superblock) -> Superbloc
 def _needing_recovery(superblock: Superblock) -> Superblock:
     """The superblock while the log counts: it differs in its first sector only."""
     marked = replace(superblock, incompat=superblock.incompat | Incompat.needs_recovery)
-    return _with_checksum(marked, superblock.checksum)
+    return with_checksum(marked, superblock.checksum)
 
 
-def _with_checksum(superblock: Superblock, checksum: int) -> Superblock:
+def with_checksum(superblock: Superblock, checksum: int) -> Superblock:
     """The same with a certain checksum, which four bytes that nobody reads make right."""
     if not superblock.ro_compat & RoCompat.metadata_csum:
         return superblock

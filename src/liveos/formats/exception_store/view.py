@@ -136,22 +136,25 @@ def _runs_of(
 
 
 def _sorted_keys(store: ExceptionStore, origin_chunks: int) -> NDArray[np.uint64]:
+    """The keys of all records that can be reached; made in windows, to spare memory."""
     if origin_chunks > _MAX_ORIGIN_CHUNKS:
         raise FormatError(f"an origin of {origin_chunks} chunks is too large")
-    slots = np.arange(store.count, dtype=np.uint32)
-    reachable = store.old < origin_chunks
-    old = store.old
-    if not reachable.all():
-        slots, old = slots[reachable], old[reachable]
-    _require_sane(store, slots)
-    keys = old.astype(np.uint64)
-    keys <<= _SLOT_BITS
-    keys |= slots
+    keys = np.empty(np.count_nonzero(store.old < origin_chunks), np.uint64)
+    done = 0
+    for start in range(0, store.count, _WINDOW):
+        olds = store.old[start : start + _WINDOW]
+        slots = start + np.flatnonzero(olds < origin_chunks)
+        _require_sane(store, slots)
+        part = keys[done : done + len(slots)]
+        part[:] = store.old[slots]
+        part <<= _SLOT_BITS
+        part |= slots.astype(np.uint64)
+        done += len(slots)
     keys.sort()
     return keys
 
 
-def _require_sane(store: ExceptionStore, slots: NDArray[np.uint32]) -> None:
+def _require_sane(store: ExceptionStore, slots: NDArray[np.intp]) -> None:
     """Refuse chunk numbers beyond 56 bits: the kernel takes their high bits for a run length."""
     if store.new.dtype == np.uint64:
         wild = slots[store.new[slots] > _MAX_CHUNK]

@@ -25,9 +25,9 @@ Places = NDArray[np.intp]
 Progress = Callable[[int, int], None]
 """Called with the bytes compared so far, and the bytes that there are to compare."""
 
-_PIECE = 2 << 20
+_PIECE = 1 << 20
 _WINDOW = 1 << 16
-_AHEAD = 4
+_AHEAD = 3
 
 
 class Fate(IntEnum):

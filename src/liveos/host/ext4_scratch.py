@@ -24,6 +24,7 @@ from liveos.formats.ext4.layout import descriptor_blocks
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.records import ROOT_INODE, Inode, InodeFlag
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Incompat
+from liveos.formats.ext4.transaction import TransactionTooLargeError, write_transaction
 from liveos.formats.tree import FileKind, Node
 from liveos.host import disk
 from liveos.host.ext4 import debugfs
@@ -63,8 +64,13 @@ def apply(change: Change, window: StoredFile, on_the_way: Sequence[Node]) -> str
     if change.judge is not None:
         change.judge(said)
     blocks.update(change.also)
-    if blocks:
+    try:
         write_transaction(window, window, blocks)
+    except TransactionTooLargeError as error:
+        raise UnsupportedError(
+            f"the journal of this ext4 is too small for the change: {error}",
+            hint="mount the filesystem, and name the file there",
+        ) from error
     return said
 
 
@@ -172,11 +178,3 @@ def _blocks_with_data(descriptor: int, size: int) -> Iterator[int]:
             return
         position = os.lseek(descriptor, start, os.SEEK_HOLE)
         yield from range(start // size, -(-position // size))
-
-
-def write_transaction(sink: StoredFile, source: StoredFile, blocks: Mapping[int, bytes]) -> None:
-    """Stands in for ``formats.ext4.transaction`` until that exists: a cut can halve this."""
-    size = Ext4(source).superblock.block_size
-    for block, data in blocks.items():
-        sink.write_at(block * size, data)
-    sink.flush()

@@ -16,6 +16,7 @@ from liveos.formats.ext4.superblock import (
     Superblock,
     feature_names,
 )
+from liveos.formats.ext4.transaction import with_checksum
 from liveos.host import disk
 from liveos.host.folder import DescriptorFile, StoredFile
 from liveos.host.volumes import Ext4Volume
@@ -59,11 +60,13 @@ def replay(found: StoredFile, volume: Ext4Volume) -> None:
             found.write_at(block * size, recovered.read_at(block * size, size))
     superblock = Superblock.checked(recovered)
     marked = replace(superblock, incompat=superblock.incompat | Incompat.needs_recovery).sealed()
-    found.write_at(SUPERBLOCK_OFFSET, marked.pack())
+    # With the checksum that is there now, it changes in one of its two sectors only.
+    checksum = Superblock.checked(found).checksum
+    found.write_at(SUPERBLOCK_OFFSET, with_checksum(marked, checksum).pack())
     found.flush()
     found.write_at(journal_block * size, recovered.read_at(journal_block * size, size))
     found.flush()
-    found.write_at(SUPERBLOCK_OFFSET, superblock.pack())
+    found.write_at(SUPERBLOCK_OFFSET, with_checksum(superblock, checksum).pack())
     found.flush()
 
 

@@ -9,6 +9,7 @@ covers both (its fields are compared, so it is the only one they explain).
 import random
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,17 @@ def test_recorded_crashes(name: str, tmp_path: Path) -> None:
     """The e2fsck that is here agrees with the one that made the record."""
     after, _ = e2fsck(image(name), tmp_path)
     assert fingerprint(whole(recover(MemorySource(image(name))))) == fingerprint(after)
+
+
+@pytest.mark.parametrize("changes", [{"start": 0}, {"errno": 5}, {"start": 0, "errno": 5}])
+@pytest.mark.parametrize("name", ["ext4-1k", "ext3"])
+def test_empty_logs_and_kept_errors(name: str, changes: dict[str, int], tmp_path: Path) -> None:
+    journal = journal_of(image(name))
+    superblock = replace(journal.superblock, **changes).sealed()  # type: ignore[arg-type]
+    start = journal.superblock_offset
+    data = image(name)[:start] + superblock.pack() + image(name)[start + 1024 :]
+    after, _ = e2fsck(data, tmp_path)
+    assert fingerprint(whole(recover(MemorySource(data)))) == fingerprint(after)
 
 
 @pytest.mark.parametrize("name", ["ext4-1k", "ext3", "sums-v1", "ext4-narrow", "around", "data"])

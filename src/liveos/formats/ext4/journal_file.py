@@ -14,7 +14,7 @@ from liveos.formats.ext4.records import Inode, InodeFlag
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Compat, Superblock
 
 _JOURNAL_INODE = 8
-_MOST_BLOCKS = 10_240_000  # e2fsprogs makes no larger ones (JBD2_MAX_JOURNAL_BLOCKS)
+_MOST_BLOCKS = 1 << 22  # mke2fs gives the largest filesystems 1 << 18
 _FEWEST_BLOCKS = 1024  # JBD2_MIN_JOURNAL_BLOCKS
 _MOST_RUNS = 1 << 16
 # In a group descriptor: where the group's inodes begin.

@@ -61,10 +61,10 @@ class _Columns:
 
     def __init__(self) -> None:
         self.blocks = array("Q")
-        self.places = array("Q")
+        self.places = array("I")
         self.flags = array("H")
-        self.checksums = array("L")
-        self.ages = array("Q")
+        self.checksums = array("I")
+        self.ages = array("I")
         self.revokes: list[tuple[int, int]] = []
 
     def cut(self, tags: int, revokes: int) -> None:

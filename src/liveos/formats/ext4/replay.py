@@ -24,10 +24,8 @@ from numpy.typing import NDArray
 from liveos.formats.binary import ByteSource, TruncatedError
 from liveos.formats.ext4.journal import JournalError
 from liveos.formats.ext4.journal_file import JournalFile, open_journal
-from liveos.formats.ext4.log import SEQUENCES, Copies, Log, PendingFastCommitError
+from liveos.formats.ext4.log import SEQUENCES, Copies, Log
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Incompat, Superblock
-
-__all__ = ["PendingFastCommitError", "RecoveredSource", "recover"]
 
 _SUPERBLOCK_SIZE = 1024
 _HAS_ERRORS = 2  # EXT4_ERROR_FS in the superblock's state

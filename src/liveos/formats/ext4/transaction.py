@@ -67,7 +67,8 @@ def write_transaction(sink: ByteSink, source: ByteSource, blocks: Mapping[int, b
 
     :param sink: writes to the bytes of ``source``, which must not be in use by anybody else.
     :param blocks: block numbers and what is to be in them; blocks that are so already are not
-        written. The superblock may be among them, as it is to be in the end.
+        written. The superblock may be among them, as it is to be in the end; of it, the four
+        bytes that nobody reads, and with them the checksum, become others.
     :raises NoJournalError: there is no journal (ext2).
     :raises TransactionTooLargeError: the log is too short.
     :raises FormatError: the filesystem needs recovery first, or its journal cannot be used, or a

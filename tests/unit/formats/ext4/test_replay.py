@@ -19,8 +19,9 @@ from liveos.formats.ext4.journal import (
     JournalError,
     JournalIncompat,
 )
+from liveos.formats.ext4.log import PendingFastCommitError
 from liveos.formats.ext4.reader import Ext4
-from liveos.formats.ext4.replay import PendingFastCommitError, RecoveredSource, recover
+from liveos.formats.ext4.replay import RecoveredSource, recover
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Compat, Incompat, Superblock
 from tests.data.make_journal_fixtures import CLEAN, PENDING, fingerprint
 from tests.unit.formats.ext4.journals import (

@@ -55,6 +55,10 @@ class FatVolume:
     def remove(self, path: str) -> Command:
         return self._mtools("mdel", f"::{path}")
 
+    def rename(self, old: str, new: str) -> Command:
+        """The file ``old`` gets the path ``new``, which nothing has."""
+        return self._mtools("mren", f"::{old}", f"::{new}")
+
     def _mtools(self, program: str, *arguments: str) -> Command:
         # mtools refuses geometries that DOS would not like; nobody else looks at them.
         relaxed = (("MTOOLS_SKIP_CHECK", "1"),)

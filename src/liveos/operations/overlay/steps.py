@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.host.folder import FolderFile
+from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.medium.overlay.locate import OpenOverlay, open_overlay
+from liveos.operations.overlay.mending import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +134,37 @@ class RestoreInto:
         return f"write the header and the list of {self.recording} into {self.subject}"
 
 
-OverlayStep = ResetStore | ResizeStore | WriteMerged | MergeInPlace | RestoreNew | RestoreInto
+@dataclass(frozen=True, slots=True)
+class RepairStore:
+    """Mend a store, into the new file ``output``, or in place after saving ``undo``.
+
+    ``corrections`` None leaves the filesystem in it alone.
+    """
+
+    subject: Subject
+    choices: Choices
+    corrections: Corrections | None
+    output: Path | None
+    undo: Path | None
+    replaces: bool
+
+    @property
+    def title(self) -> str:
+        return f"Repair {self.subject.place.name}"
+
+    def __str__(self) -> str:
+        checked = "" if self.corrections is None else ", with the filesystem in it"
+        if self.output is not None:
+            return f"write {self.subject}, repaired{checked}, to {self.output}"
+        return f"save what will be overwritten in {self.undo}; repair {self.subject}{checked}"
+
+
+OverlayStep = (
+    ResetStore
+    | ResizeStore
+    | WriteMerged
+    | MergeInPlace
+    | RestoreNew
+    | RestoreInto
+    | RepairStore
+)

@@ -4,12 +4,14 @@
 from typing import assert_never
 
 from liveos.operations.overlay.perform.merge import merge_in_place, write_merged
+from liveos.operations.overlay.perform.repair import repair_store
 from liveos.operations.overlay.perform.reset import reset_store
 from liveos.operations.overlay.perform.resize import resize_store
 from liveos.operations.overlay.perform.restore import restore_into, restore_new
 from liveos.operations.overlay.steps import (
     MergeInPlace,
     OverlayStep,
+    RepairStore,
     ResetStore,
     ResizeStore,
     RestoreInto,
@@ -19,7 +21,9 @@ from liveos.operations.overlay.steps import (
 from liveos.report import Reporter
 
 
-def perform_overlay_step(step: OverlayStep, reporter: Reporter) -> None:
+def perform_overlay_step(  # noqa: C901 - one case for each kind of step
+    step: OverlayStep, reporter: Reporter
+) -> None:
     """Do one step; ``liveos.operations.execute`` alone calls this."""
     match step:
         case ResetStore():
@@ -34,5 +38,7 @@ def perform_overlay_step(step: OverlayStep, reporter: Reporter) -> None:
             restore_new(step, reporter)
         case RestoreInto():
             restore_into(step)
+        case RepairStore():
+            repair_store(step, reporter)
         case _:
             assert_never(step)

@@ -142,7 +142,8 @@ class Log:
 
     def _step(self) -> bool:
         """Read the next block of the log; False at the end."""
-        block = self.journal.read(self._advance())
+        place = self._advance()
+        block = self.journal.read(place)
         header = BlockHeader.unpack(block)
         if header.magic != MAGIC or header.sequence != self.sequence:
             return False
@@ -150,7 +151,7 @@ class Log:
             self._descriptor(block)
         elif header.kind == BlockType.REVOKE:
             self._suspect |= not tail_matches(block, self.journal.superblock)
-            self._columns.revokes.append((self._before(), self._age))
+            self._columns.revokes.append((place, self._age))
         else:
             return header.kind == BlockType.COMMIT and self._commit(block)
         return True
@@ -162,11 +163,6 @@ class Log:
         self._left -= 1
         self._next = superblock.first if place + 1 >= superblock.end else place + 1
         return place
-
-    def _before(self) -> int:
-        """The place of the block that was read last."""
-        superblock = self.journal.superblock
-        return (self._next if self._next > superblock.first else superblock.end) - 1
 
     def _descriptor(self, block: bytes) -> None:
         superblock = self.journal.superblock
@@ -209,12 +205,16 @@ class Log:
 
     def _revoked(self, numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """For each tag whether its own transaction or a later one revokes the block."""
+        if not len(numbers):
+            return np.empty(0, np.bool_)
         unique, index = np.unique(numbers, return_inverse=True)
         # One more than the age of the last transaction that revokes each block; 0: none.
         revoked_at = np.zeros(len(unique), np.uint64)
         for place, age in self._columns.revokes:
             revoked = revoked_blocks(self.journal.read(place), self.journal.superblock)
-            revoked_at[np.isin(unique, revoked)] = age + 1
+            revoked = revoked[revoked <= unique[-1]]
+            found = unique.searchsorted(revoked)
+            revoked_at[found[unique[found] == revoked]] = age + 1
         return np.array(self._columns.ages, np.uint64) < revoked_at[index]
 
     def _verify(self, kept: NDArray[np.int64]) -> None:

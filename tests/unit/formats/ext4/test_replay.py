@@ -262,6 +262,19 @@ def test_a_log_that_runs_in_a_circle(kind: BlockType) -> None:
     assert time.monotonic() - began < 2
 
 
+def test_a_transaction_that_only_revokes() -> None:
+    """Blocks of which there is no copy, the first and the last that can be named."""
+    journal = journal_of(image("ext3")).superblock
+    header = (MAGIC, BlockType.REVOKE, journal.start_sequence)
+    revoke = BlockHeader(*header).pack() + (24).to_bytes(4, "big") + bytes(4) + b"\xff" * 4
+    commit = BlockHeader(MAGIC, BlockType.COMMIT, journal.start_sequence).pack()
+    start = journal_of(image("ext3")).offset_of(journal.start)
+    log = revoke.ljust(1024, b"\0") + commit.ljust(2048, b"\0")
+    recovered = recover(patched("ext3", start, log))
+    assert len(recovered.changed_blocks) == 2
+    assert journal_of(recovered).superblock.start_sequence == journal.start_sequence + 2
+
+
 def test_a_copy_of_a_block_behind_the_end() -> None:
     """e2fsck makes the image larger; here that is an error."""
     first = offsets(image("ext3"), BlockType.DESCRIPTOR)[0]

@@ -18,6 +18,7 @@ OVERLAY_VERBS = {
     "status": "Show how full an overlay is, and what will happen when it fills.",
     "check": "Say what is wrong with the overlay, what that does, and what repairs it.",
     "diff": "Show which files an overlay changes, and what fills it.",
+    "compact": "Give back the room of deleted files, and of what equals the root.",
     "merge": "Make one root image of the root and its changes.",
     "dump": "Write the list of changed chunks as text, exact enough to restore it.",
     "restore": "Make a store of a dump or a pack, or put it back into the store it came from.",

@@ -17,6 +17,7 @@ WITH_SOURCE = {
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "overlay check": ["{source}"],
+    "overlay compact": ["--yes", "{source}"],
     "overlay dump": ["{source}"],
     "overlay merge": ["--yes", "{source}", "-o", "{scratch}/new.img"],
     "overlay pack": ["{source}", "-o", "{scratch}/pack"],
@@ -26,7 +27,7 @@ WITH_SOURCE = {
     "overlay status": ["{source}"],
     "prove": ["{source}"],
 }
-CHANGING = {"install", "overlay merge", "overlay reset", "overlay restore"}
+CHANGING = {"install", "overlay compact", "overlay merge", "overlay reset", "overlay restore"}
 
 
 def words(verb: str, source: Path, scratch: Path) -> list[str]:

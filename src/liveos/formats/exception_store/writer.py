@@ -81,14 +81,18 @@ class StoreWriter:
 
         The data of a partial last chunk of the origin may be short; zeros fill the chunk.
         """
+        chunks = -(-len(data) // self._geometry.chunk_size)
+        self.append_chunks(np.arange(old, old + chunks, dtype=np.uint64), data)
+
+    def append_chunks(self, old: _Column, data: bytes) -> None:
+        """Add ``data`` for these chunks of the origin, which may be any; the last may be short."""
         size = self._geometry.chunk_size
-        chunks = -(-len(data) // size)
         done = 0
-        while done < chunks:
+        while done < len(old):
             slot = self.count % len(self._slots)
-            many = min(chunks - done, len(self._slots) - slot)
-            self._append_to_area(old + done, slot, data[done * size : (done + many) * size], many)
-            done += many
+            stop = min(len(old), done + len(self._slots) - slot)
+            self._append_to_area(old[done:stop], slot, data[done * size : stop * size])
+            done = stop
 
     def finish(self) -> int:
         """Write the last area and the header; the number of exceptions in the store."""
@@ -97,12 +101,12 @@ class StoreWriter:
         set_valid(self._sink, self._geometry)
         return self.count
 
-    def _append_to_area(self, old: int, slot: int, data: bytes, chunks: int) -> None:
-        """A part of a run whose records share an area, so that its data lie together."""
+    def _append_to_area(self, old: _Column, slot: int, data: bytes) -> None:
+        """Records that share an area, so that their data lie together."""
         new = self._geometry.canonical_chunk(self.count)
-        size = self._geometry.chunk_size
+        chunks, size = len(old), self._geometry.chunk_size
         self._sink.write_at(new * size, data.ljust(chunks * size, b"\0"))
-        self._slots["old"][slot : slot + chunks] = np.arange(old, old + chunks)
+        self._slots["old"][slot : slot + chunks] = old
         self._slots["new"][slot : slot + chunks] = np.arange(new, new + chunks)
         self.count += chunks
         if slot + chunks == len(self._slots):

@@ -14,6 +14,10 @@ from liveos.host.folder import FolderFile
 from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.medium.overlay.locate import OpenOverlay, open_overlay
 from liveos.operations.overlay.mending import Choices
+from liveos.sizes import format_size
+
+COMPACTED = ".new"
+"""What the name of a compacted store ends with until it has its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,54 @@ class RepairStore:
         return f"save what will be overwritten in {self.undo}; repair {self.subject}{checked}"
 
 
+@dataclass(frozen=True, slots=True)
+class CompactStore:
+    """Write the live part of a store to a new one of ``size`` bytes.
+
+    It goes to the new file ``output``, or takes the store's place: then the old one is called
+    ``keep``, or is gone. ``leftover`` is what an interrupted run has left under the new one's name.
+    """
+
+    subject: Subject
+    size: int
+    output: Path | None
+    replaces: bool
+    keep: str | None
+    leftover: bool
+
+    @property
+    def title(self) -> str:
+        return f"Compact {self.subject.place.name}"
+
+    def __str__(self) -> str:
+        if self.output is not None:
+            return f"write what {self.subject} needs to {self.output} ({format_size(self.size)})"
+        new = self.subject.place.beside(COMPACTED)
+        kept = f", which is kept as {self.keep}" if self.keep else ""
+        return (
+            f"write what {self.subject} needs to {new} ({format_size(self.size)}), read it again, and"
+            f" give it the place of the old one{kept}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompactInPlace:
+    """Move the live part of a store together in the store itself, then give it ``size`` bytes."""
+
+    subject: Subject
+    size: int
+
+    @property
+    def title(self) -> str:
+        return f"Compact {self.subject.place.name}"
+
+    def __str__(self) -> str:
+        return (
+            f"replay the journal into {self.subject}, drop what is not needed, move the rest"
+            f" together, and make it {format_size(self.size)} long"
+        )
+
+
 OverlayStep = (
     ResetStore
     | ResizeStore
@@ -167,4 +219,6 @@ OverlayStep = (
     | RestoreNew
     | RestoreInto
     | RepairStore
+    | CompactStore
+    | CompactInPlace
 )

@@ -3,12 +3,16 @@
 
 from typing import assert_never
 
+from liveos.operations.overlay.perform.compact import compact_store
+from liveos.operations.overlay.perform.compact_in_place import compact_in_place
 from liveos.operations.overlay.perform.merge import merge_in_place, write_merged
 from liveos.operations.overlay.perform.repair import repair_store
 from liveos.operations.overlay.perform.reset import reset_store
 from liveos.operations.overlay.perform.resize import resize_store
 from liveos.operations.overlay.perform.restore import restore_into, restore_new
 from liveos.operations.overlay.steps import (
+    CompactInPlace,
+    CompactStore,
     MergeInPlace,
     OverlayStep,
     RepairStore,
@@ -40,5 +44,9 @@ def perform_overlay_step(  # noqa: C901 - one case for each kind of step
             restore_into(step)
         case RepairStore():
             repair_store(step, reporter)
+        case CompactStore():
+            compact_store(step, reporter)
+        case CompactInPlace():
+            compact_in_place(step, reporter)
         case _:
             assert_never(step)

@@ -7,7 +7,7 @@ attributes of the files themselves that have such a name are escaped.
 """
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from liveos.formats.tree import Attributes, FileKind, FileTree, Node
@@ -48,14 +48,29 @@ NO_MARKS = Marks()
 def namespace_of(tree: FileTree, upper: Node) -> str:
     """Where the marks of an upper directory are: ``user.overlay.`` only if nothing else is there.
 
-    A user may set attributes in that namespace; a mount without ``userxattr`` ignores them.
+    A user may set attributes in that namespace; a mount without ``userxattr`` ignores them, and
+    leaves marks of its own.
     """
-    nodes = [upper]
-    for name, reference in tree.scan(upper):
-        nodes.append(tree.load(f"{upper.path}/{name}", reference))
-    names = {name for node in nodes for name in tree.attributes(node).xattrs}
-    trusted = any(name.startswith(TRUSTED) for name in names)
-    return USER if not trusted and any(name.startswith(USER) for name in names) else TRUSTED
+    found = TRUSTED
+    for node in _below(tree, upper):
+        names = tree.attributes(node).xattrs.keys()
+        if any(name.startswith(TRUSTED) for name in names):
+            return TRUSTED
+        if any(name.startswith(USER) for name in names):
+            found = USER
+    return found
+
+
+def _below(tree: FileTree, top: Node) -> Iterator[Node]:
+    waiting, seen = [top], {top.number}
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name, reference in tree.scan(node) if node.kind is FileKind.DIRECTORY else ():
+            child = tree.load(f"{node.path}/{name}", reference)
+            if child.number not in seen:
+                seen.add(child.number)
+                waiting.append(child)
 
 
 def marks_of(attributes: Attributes, namespace: str) -> Marks:

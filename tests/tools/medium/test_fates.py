@@ -32,16 +32,17 @@ class Case:
     journal: bool = False
 
 
+# Small groups, so that there are several, and a bitmap that was never written.
 CASES = {
-    "liveos": Case("-t ext4 -b 4096", 150_000),
-    "liveos-journal": Case("-t ext4 -b 4096", 150_000, journal=True),
-    "partial-last-chunk": Case("-t ext4 -b 1024", 60_001, 8),
+    "liveos": Case("-t ext4 -b 4096 -g 4096", 70_000),
+    "liveos-journal": Case("-t ext4 -b 4096 -g 4096", 70_000, journal=True),
+    "partial-last-chunk": Case("-t ext4 -b 1024", 60_001),
     "large-chunks": Case("-t ext4 -b 1024", 60_002, 32, journal=True),
-    "small-chunks": Case("-t ext4 -b 4096", 100_000, 1, journal=True),
-    "no-flex": Case("-t ext4 -b 2048 -O ^flex_bg", 100_000),
-    "uninit": Case("-t ext4 -b 1024 -O ^metadata_csum,uninit_bg,^64bit", 90_001),
-    "meta": Case("-t ext4 -b 1024 -O meta_bg,^resize_inode", 90_000, 4, journal=True),
-    "ext3": Case("-t ext3 -b 4096", 100_000, journal=True),
+    "small-chunks": Case("-t ext4 -b 4096 -g 4096", 70_000, 1, journal=True),
+    "no-flex": Case("-t ext4 -b 2048 -O ^flex_bg", 70_000),
+    "uninit": Case("-t ext4 -b 1024 -O ^metadata_csum,uninit_bg,^64bit", 60_001),
+    "meta": Case("-t ext4 -b 1024 -O meta_bg,^resize_inode", 60_000, 4, journal=True),
+    "ext3": Case("-t ext3 -b 4096 -g 4096", 70_000, journal=True),
     "ext2": Case("-t ext2 -b 1024", 50_003),
 }
 

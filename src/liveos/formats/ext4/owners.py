@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each block of an ext filesystem is for, and whose it is: one pass over all inodes."""
 
-import posixpath
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,11 +99,11 @@ def _names(fs: Ext4) -> Iterator[tuple[str, int]]:
     while waiting:
         folder, number = waiting.pop()
         for name, child in fs.scan(fs.load(folder, number)):
-            path = posixpath.join(folder, name)
+            path = folder + name
             yield path, child
             if child < len(unseen) and unseen[child]:
                 unseen[child] = False
-                waiting.append((path, child))
+                waiting.append((f"{path}/", child))
 
 
 class _Sheet:

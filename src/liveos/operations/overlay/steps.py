@@ -188,8 +188,8 @@ class CompactStore:
         new = self.subject.place.beside(COMPACTED)
         kept = f", which is kept as {self.keep}" if self.keep else ""
         return (
-            f"write what {self.subject} needs to {new} ({format_size(self.size)}), read it again, and"
-            f" give it the place of the old one{kept}"
+            f"write what {self.subject} needs to {new} ({format_size(self.size)}), read it again,"
+            f" and give it the place of the old one{kept}"
         )
 
 

@@ -30,8 +30,6 @@ SIZES: dict[type[Record], int] = {
     squashfs_records.Lz4Options: 8,
     squashfs_records.ZstdOptions: 4,
     ext4_superblock.Superblock: 1024,
-    ext4_records.GroupDescriptor: 32,
-    ext4_records.WideGroupDescriptor: 64,
     ext4_records.Inode: 128,
     ext4_records.ExtentHeader: 12,
     ext4_records.ExtentLeaf: 12,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Group descriptors, inodes and extent trees of ext4 (``ext4.h`` and ``ext4_extents.h``)."""
+"""Inodes and extent trees of ext4 (``ext4.h`` and ``ext4_extents.h``)."""
 
 from dataclasses import dataclass
 from enum import IntFlag
@@ -18,34 +18,6 @@ class InodeFlag(IntFlag):
     EXTENTS = 0x80000
     EXTENDED_ATTRIBUTE = 0x200000
     INLINE_DATA = 0x10000000
-
-
-@dataclass(frozen=True)
-class GroupDescriptor(Record):
-    """Where a group keeps its bitmaps and inodes (the old 32 bytes)."""
-
-    block_bitmap: u32
-    inode_bitmap: u32
-    inode_table: u32
-    free_blocks: u16
-    free_inodes: u16
-    directories: u16
-    flags: u16
-    exclude_bitmap: u32
-    block_bitmap_checksum: u16
-    inode_bitmap_checksum: u16
-    unused_inodes: u16
-    checksum: u16
-
-
-@dataclass(frozen=True)
-class WideGroupDescriptor(GroupDescriptor):
-    """A group descriptor of 64 bytes; only the upper half of the inode table is of interest."""
-
-    block_bitmap_high: u32
-    inode_bitmap_high: u32
-    inode_table_high: u32
-    rest: Annotated[bytes, "20s"]
 
 
 @dataclass(frozen=True)

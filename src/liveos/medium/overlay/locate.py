@@ -12,8 +12,9 @@ from liveos.formats.exception_store.spans import SpannedSource
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileKind, Node
 from liveos.host.ext4_folder import Ext4Folder
+from liveos.host.fat_folder import FatFolder
 from liveos.host.folder import FolderFile, HostFolder
-from liveos.host.volumes import Ext4Volume
+from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.images import Payload, find_payloads
 from liveos.medium.memory import find_memory
 from liveos.medium.model import Overlay, PersistenceKind
@@ -196,4 +197,6 @@ def _place(volume: Volume, path: str) -> FolderFile:
     if volume.filesystem in _EXT:
         within = Ext4Volume(volume.container, volume.offset, volume.size)
         return FolderFile(Ext4Folder(within, directory), name)
-    raise UnsupportedError(f"{volume.container}: the filesystem {volume.filesystem} is not served")
+    return FolderFile(
+        FatFolder(FatVolume(volume.container, volume.offset, volume.size), directory), name
+    )

@@ -75,9 +75,7 @@ def prove_medium(
     showing: Showing | None = None,
 ) -> Proof:
     """A proof of what is asked for, with the logs in ``output``."""
-    request = ProveRequest(
-        firmware=firmware, attachment=attachment, output=output, showing=showing
-    )
+    request = ProveRequest(firmware=firmware, attachment=attachment, output=output, showing=showing)
     with patch.object(Guest, "power_off", _power_off_after_the_report):
         return prove(medium, request)
 

@@ -160,11 +160,7 @@ def test_a_truncated_image_is_refused(image: Path) -> None:
         Ext4(Window(source, 0, source.size // 2))
 
 
-@pytest.mark.parametrize("feature", ["meta_bg,^resize_inode", "encrypt"])
-def test_features_that_change_the_layout_are_named(
-    tmp_path: Path, tree: Path, feature: str
-) -> None:
-    image = make(tmp_path / "image", tree, ["-t", "ext4", "-O", feature])
-    name = feature.split(",", maxsplit=1)[0]
-    with FileSource(image) as source, pytest.raises(FormatError, match=name):
+def test_features_that_cannot_be_read_are_named(tmp_path: Path, tree: Path) -> None:
+    image = make(tmp_path / "image", tree, ["-t", "ext4", "-O", "encrypt"])
+    with FileSource(image) as source, pytest.raises(FormatError, match="encrypt"):
         Ext4(source)

@@ -5,7 +5,9 @@ Facts from the kernel's ``fs/ext4/super.c`` (``descriptor_loc``) and ``balloc.c`
 (``ext4_bg_has_super``, ``ext4_bg_num_gdb``, ``ext4_num_base_meta_clusters``).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise, starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,12 @@ class Runs:
         """The parts of these runs that lie below ``blocks``."""
         length = np.clip(blocks - self.start, 0, self.length)
         return Runs(self.start, length)
+
+    def parts(self, most: int) -> Iterator[slice]:
+        """Slices of these runs that have ``most`` blocks each, give or take one run."""
+        ends = np.cumsum(self.length)
+        full = ends.searchsorted(np.arange(most, self.total, most)) + 1
+        yield from starmap(slice, pairwise([0, *np.union1d(full, len(ends)).tolist()]))
 
     def blocks(self) -> Column:
         """Every block of every run, in order."""

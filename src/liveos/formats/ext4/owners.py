@@ -13,6 +13,7 @@ from liveos.formats.binary import FormatError
 from liveos.formats.ext4.block_claims import Claim, claims
 from liveos.formats.ext4.groups import Bits, free_map, system_blocks
 from liveos.formats.ext4.inode_tables import Inodes, directories, inodes_in_use
+from liveos.formats.ext4.layout import Runs
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.records import ROOT_INODE, InodeFlag
 from liveos.formats.ext4.superblock import Compat, Incompat, Superblock
@@ -20,6 +21,7 @@ from liveos.formats.ext4.superblock import Compat, Incompat, Superblock
 _BAD_BLOCKS = 1  # the inode that owns them has no type
 _OLD_FIRST_INODE = 11
 _FAST_SYMLINK = 60
+_AT_ONCE = 1 << 20  # blocks that are entered in one go
 
 
 class BlockUse(IntEnum):
@@ -125,12 +127,13 @@ class _Sheet:
         self._left -= claim.runs.total
         if self._left < 0:
             raise FormatError("the files of this filesystem have more blocks than it has")
-        blocks = claim.runs.blocks()
         if claim.tree:
-            self._refuse_twice(blocks)
+            self._refuse_twice(claim.runs.blocks())
             uses = np.full_like(uses, BlockUse.EXTENT_TREE)
-        self.inode[blocks] = np.repeat(claim.inodes, length)
-        self.use[blocks] = np.repeat(uses, length)
+        for part in claim.runs.parts(_AT_ONCE):
+            blocks = Runs(start[part], length[part]).blocks()
+            self.inode[blocks] = np.repeat(claim.inodes[part], length[part])
+            self.use[blocks] = np.repeat(uses[part], length[part])
 
     def enter_xattrs(self, inodes: Inodes) -> None:
         """Blocks of extended attributes, which inodes may share: the first one has it."""

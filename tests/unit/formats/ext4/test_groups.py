@@ -46,6 +46,14 @@ def test_runs() -> None:
     assert runs.within(10).blocks().tolist() == [5, 6, 9]
 
 
+@given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 20))
+def test_parts_of_runs_are_all_of_them_and_never_much_larger(lengths: list[int], most: int) -> None:
+    runs = Runs(np.zeros(len(lengths), np.int64), np.array(lengths, np.int64))
+    parts = list(runs.parts(most))
+    assert [length for part in parts for length in lengths[part]] == lengths
+    assert all(sum(lengths[part]) < most + 10 for part in parts)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_as_many_are_free_as_the_superblock_says(name: str) -> None:
     fs = opened(name)

@@ -131,6 +131,8 @@ class Log:
         numbers = numbers[kept]
         if (numbers >= blocks).any():
             raise JournalError(f"the journal holds block {numbers.max()} of {blocks}")
+        if self._of_journal(numbers).any():
+            raise JournalError("the journal holds copies of its own blocks")
         # The first one from behind is the last copy.
         unique, first = np.unique(numbers[::-1], return_index=True)
         chosen = kept[::-1][first]
@@ -216,6 +218,16 @@ class Log:
             found = unique.searchsorted(revoked)
             revoked_at[found[unique[found] == revoked]] = age + 1
         return np.array(self._columns.ages, np.uint64) < revoked_at[index]
+
+    def _of_journal(self, numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which blocks belong to the journal: their copies would overwrite the log."""
+        size = self.journal.superblock.block_size
+        found = np.zeros(len(numbers), np.bool_)
+        for extent in self.journal.source.extents:
+            assert extent.offset is not None
+            first, count = extent.offset // size, extent.length // size
+            found |= (numbers >= first) & (numbers < first + count)
+        return found
 
     def _verify(self, kept: NDArray[np.int64]) -> None:
         """Compare the copies with the sums in their tags, where there are some."""

@@ -282,6 +282,14 @@ def test_a_copy_of_a_block_behind_the_end() -> None:
         recover(patched("ext3", first + 12, (1 << 31).to_bytes(4, "big")))
 
 
+def test_a_copy_of_a_block_of_the_journal() -> None:
+    """e2fsck overwrites the log while it reads it; no filesystem journals its journal."""
+    first = offsets(image("ext3"), BlockType.DESCRIPTOR)[0]
+    inside = journal_of(image("ext3")).offset_of(900) // 1024
+    with pytest.raises(JournalError, match="its own blocks"):
+        recover(patched("ext3", first + 12, inside.to_bytes(4, "big")))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

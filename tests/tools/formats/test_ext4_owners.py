@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liveos.formats.binary import FileSource
+from liveos.formats.binary import FileSource, MemorySource
+from liveos.formats.exception_store import MergedView, read_store
 from liveos.formats.ext4.groups import free_map, used_inodes
 from liveos.formats.ext4.owners import BlockUse, Owners, owners, paths
 from liveos.formats.ext4.reader import Ext4
+from liveos.formats.ext4.replay import recover
+from tests.data.snapshot_cases import recordings
 from tests.tools.formats.test_ext4_groups import VARIANTS as GROUPS
 from tests.tools.formats.test_ext4_groups import make, ranges, run
 
@@ -87,7 +90,7 @@ def in_use(image: Path) -> list[int]:
         return (np.flatnonzero(used_inodes(Ext4(source))) + 1).tolist()
 
 
-def test_blocks_of_every_inode_are_those_of_debugfs(image: Path) -> None:
+def assert_blocks_are_those_of_debugfs(image: Path) -> None:
     """Blocks with content and blocks of trees; those of attributes are told by ``stat``."""
     inodes = in_use(image)
     blocks = ask(image, *(f"blocks <{inode}>" for inode in inodes))
@@ -103,6 +106,27 @@ def test_blocks_of_every_inode_are_those_of_debugfs(image: Path) -> None:
     ours = found(image).inode
     blocks_owned = np.flatnonzero(ours)
     assert dict(zip(blocks_owned.tolist(), ours[blocks_owned].tolist(), strict=True)) == expected
+
+
+def test_blocks_of_every_inode_are_those_of_debugfs(image: Path) -> None:
+    assert_blocks_are_those_of_debugfs(image)
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+@pytest.mark.parametrize("name", ["ext4-clean", "ext4-crashed"])
+def test_owners_in_what_kernels_wrote(suite: str, name: str, tmp_path: Path) -> None:
+    """Recorded snapshots that were mounted and written to, after the replay."""
+    one = recordings()[suite, name]
+    source = MemorySource(one.store)
+    view = MergedView(MemorySource(one.files["origin"]), read_store(source), source)
+    image = tmp_path / "image"
+    image.write_bytes(recover(view).read_at(0, view.size))
+    assert_blocks_are_those_of_debugfs(image)
+    assert_system_blocks_are_those_of_dumpe2fs(image)
+    with FileSource(image) as written:
+        free = np.flatnonzero(free_map(Ext4(written)))
+    lists = re.findall(r"(?m)^  Free blocks: (.*)$", run("dumpe2fs", image))
+    assert free.tolist() == [n for text in lists for n in ranges(text)]
 
 
 def test_samples_are_those_of_icheck(image: Path) -> None:
@@ -134,7 +158,7 @@ def test_files_without_a_name_have_their_blocks(image: Path) -> None:
     assert int(size[1]) == 50 * 39_000  # `mixed` of the tree
 
 
-def test_blocks_of_the_filesystem_are_those_of_dumpe2fs(image: Path) -> None:
+def assert_system_blocks_are_those_of_dumpe2fs(image: Path) -> None:
     shown = run("dumpe2fs", image)
     uses = {
         BlockUse.SUPERBLOCK: r"superblock at (\d+)",
@@ -148,6 +172,10 @@ def test_blocks_of_the_filesystem_are_those_of_dumpe2fs(image: Path) -> None:
         assert np.flatnonzero(ours == use).tolist() == expected, use.name
     rooms = re.findall(r"Reserved GDT blocks at (\d+-\d+)", shown)
     assert {BlockUse.RESERVED} >= {BlockUse(ours[n]) for text in rooms for n in ranges(text)}
+
+
+def test_blocks_of_the_filesystem_are_those_of_dumpe2fs(image: Path) -> None:
+    assert_system_blocks_are_those_of_dumpe2fs(image)
 
 
 def test_uses_of_inodes(image: Path) -> None:

@@ -40,7 +40,8 @@ def read_legible(source: ByteSource) -> Legible:
 
     :raises FormatError: neither shows a list.
     """
-    findings = check_store(source, level=Level.LIST).findings
+    checked = check_store(source, level=Level.LIST)
+    findings, store = checked.findings, checked.store
     header = read_header(source)
     try:
         header.geometry()
@@ -49,7 +50,8 @@ def read_legible(source: ByteSource) -> Legible:
         if shown is None:
             return _headless(source, header, findings)
         header = shown
-    store = read_store(source, header=header)
+    if store is None:
+        store = read_store(source, header=header)
     return Legible(store, metadata_spans(store), findings)
 
 

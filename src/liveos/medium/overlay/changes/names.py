@@ -24,6 +24,7 @@ class Names:
         self._texts = bytearray()
         starts, children, parents = array("Q"), array("I"), array("I")
         self._place: dict[int, int] = {}  # of a directory: its one row
+        self._paths: dict[int, str] = {}  # of directories that were asked for
         unseen = directories.copy()
         unseen[ROOT_INODE] = False
         waiting = [ROOT_INODE]
@@ -58,13 +59,20 @@ class Names:
         """Every path of an inode, by its hard links."""
         if inode == ROOT_INODE:
             yield "/"
-        first = int(self._children.searchsorted(inode))
-        last = int(self._children.searchsorted(inode, "right"))
+        wanted = np.uint32(inode)  # any other type would make numpy copy the column
+        first = int(self._children.searchsorted(wanted))
+        last = int(self._children.searchsorted(wanted, "right"))
         for row in self._order[first:last].tolist():
             yield posixpath.join(self.directory_path(int(self._parents[row])), self._name(row))
 
     def directory_path(self, directory: int) -> str:
         """The path of a directory; `FormatError` when it is not in the tree."""
+        path = self._paths.get(directory)
+        if path is None:
+            path = self._paths[directory] = self._find_path(directory)
+        return path
+
+    def _find_path(self, directory: int) -> str:
         parts = []
         while directory != ROOT_INODE:
             row = self._place.get(directory)

@@ -7,7 +7,7 @@ a directory that is the same has the same names.
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,7 +17,6 @@ from liveos.formats.binary import FormatError
 from liveos.formats.ext4.owners import Owners, owners
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.records import ROOT_INODE
-from liveos.formats.ext4.superblock import OLD_INODE_SIZE
 from liveos.formats.tree import FileKind
 from liveos.medium.overlay.changes.content import (
     Bits,
@@ -32,8 +31,6 @@ from liveos.medium.overlay.changes.model import Changes
 from liveos.medium.overlay.changes.names import Names
 
 _DEEPEST = 1 << 12
-_BIRTH = slice(144, 152)  # of an inode whose extra fields reach so far
-_EXTRA_SIZE_WITH_BIRTH = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +78,10 @@ class _State:
 
 
 class _Kinship:
-    """Inodes that are the same file in both states."""
+    """Inodes that are the same file in both states: all but those that ``ended``."""
 
-    def __init__(self, before: Ext4, after: Ext4, changed: Iterable[int]) -> None:
-        self._before = before
-        self._after = after
-        self._known = dict.fromkeys(changed, False)
-        for number in self._known:
-            self._known[number] = self._lives_on(number)
+    def __init__(self, ended: Bits) -> None:
+        self._ended = ended
 
     def is_same(self, before: int, after: int) -> bool:
         return before == after and self.lives_on(before)
@@ -99,26 +92,7 @@ class _Kinship:
     moved_from = moved_to
 
     def lives_on(self, number: int) -> bool:
-        """Whether this inode is one file; true without a look where it is unchanged."""
-        return self._known.get(number, True)
-
-    def _lives_on(self, number: int) -> bool:
-        if number > self._before.superblock.inodes_count:
-            return False
-        nodes = [each.load("(inode)", number) for each in (self._before, self._after)]
-        old, new = (node.handle for node in nodes)
-        return (
-            min(old.links, new.links) > 0
-            and old.generation == new.generation
-            and not differ_in_kind(*nodes)
-            and _birth(self._before.inode_bytes(number)) == _birth(self._after.inode_bytes(number))
-        )
-
-
-def _birth(raw: bytes) -> bytes:
-    """When an inode was made. A number can be used again, by mke2fs without a new generation."""
-    size = int.from_bytes(raw[OLD_INODE_SIZE : OLD_INODE_SIZE + 2], "little")
-    return raw[_BIRTH] if size >= _EXTRA_SIZE_WITH_BIRTH else b""
+        return number < len(self._ended) and not self._ended[number]
 
 
 class _Comparison:
@@ -131,8 +105,11 @@ class _Comparison:
         self._names = survey.names
         self._changed = changed
         inodes = changed_inodes(before, after, changed)
-        self._suspects = np.union1d(inodes, owners_of(changed, survey.owners)).tolist()
-        self._kinship = _Kinship(before, after, inodes.tolist())
+        owned = owners_of(changed, survey.owners)
+        self._suspects = np.union1d(inodes.numbers, owned).tolist()
+        self._kinship = _Kinship(inodes.ended)
+        self._rewritten = inodes.remapped.copy()
+        self._rewritten[owned] = True
 
     def changes(self) -> Changes:
         matching = match(self._before, self._after, self._kinship, self._directories())
@@ -143,7 +120,7 @@ class _Comparison:
         for number in self._suspects:
             paths = tuple(self._names.paths(number))
             if paths and self._kinship.lives_on(number):
-                self._compare(number, number, paths, findings)
+                self._compare_one(number, paths, findings)
         return findings.changes()
 
     def _directories(self) -> Iterator[tuple[int, int]]:
@@ -173,8 +150,18 @@ class _Comparison:
             parts.append(part)
         return "/" + "/".join(reversed(parts))
 
+    def _compare_one(self, number: int, paths: tuple[str, ...], findings: Findings) -> None:
+        """An inode that is one file in both states."""
+        if self._rewritten[number]:
+            self._compare(number, number, paths, findings)
+            return
+        states = (self._before.filesystem, self._after.filesystem)
+        then, now = (each.attributes(each.load(paths[0], number)) for each in states)
+        if differ_in_attributes(then, now):
+            findings.metadata += paths
+
     def _compare(self, old: int, new: int, paths: tuple[str, ...], findings: Findings) -> None:
-        """Two inodes that are, or have the same name as, one another."""
+        """Two inodes of which one took the other's place, or one that was written to."""
         before, after = self._before.filesystem, self._after.filesystem
         then, now = before.load(paths[0], old), after.load(paths[0], new)
         if differ_in_kind(then, now) or differ_in_blocks(before, then, after, now, self._changed):

@@ -84,7 +84,7 @@ def _facts(output: Output, overlay: str, origin: Path | None, *, analyse: bool) 
                 hint="start from another medium, and name the stick",
             )
         return _Facts(live_status())
-    with open_overlay(overlay, origin) as found:
+    with open_overlay(overlay, origin, recorded=True) as found:
         facts = overlay_status(found, overlay)
         return _Facts(facts, _analysed(output, found) if analyse else None)
 

@@ -10,6 +10,7 @@ from tests.unit.formats.exception_store.kernel_model import KernelModel
 
 MIB = 1 << 20
 CHUNK = 4096
+DEFAULT = ("-t", "ext4", "-b", "4096")
 
 
 @dataclass(frozen=True)
@@ -33,32 +34,34 @@ def run(*words: str | Path, stdin: bytes = b"", good: tuple[int, ...] = (0,)) ->
     return done.stdout
 
 
-def make(directory: Path, *options: str, size: int = 48, journal: bool = False) -> Case:
+def make(
+    directory: Path, *options: str, size: int = 48, files: int = 30, journal: bool = False
+) -> Case:
     """A root of ``size`` MiB, some of whose files were deleted and others written.
 
     With ``journal``, the last change is only a transaction in the filesystem's journal.
     """
     dice = random.Random(3)
     tree, origin, view = directory / "tree", directory / "rootfs.img", directory / "view.img"
-    files = {f"old{number}": dice.randbytes(300_000 + number) for number in range(30)}
+    old = {f"old{number}": dice.randbytes(300_000 + number) for number in range(files)}
     tree.mkdir()
-    for name, data in files.items():
+    for name, data in old.items():
         (tree / name).write_bytes(data)
-    run("mke2fs", "-q", "-F", "-t", "ext4", *options, "-d", tree, origin, f"{size}M")
+    run("mke2fs", "-q", "-F", *(options or DEFAULT), "-d", tree, origin, f"{size}M")
     view.write_bytes(origin.read_bytes())
-    kept = {name: data for name, data in files.items() if int(name[3:]) % 4}
-    new = {f"new{number}": dice.randbytes(200_000) for number in range(24)}
-    words = [f"rm /{name}" for name in files if name not in kept]
+    kept = {name: data for name, data in old.items() if int(name[3:]) % 4}
+    new = {f"new{number}": dice.randbytes(200_000) for number in range(files)}
+    words = [f"rm /{name}" for name in old if name not in kept]
     for name, data in new.items():
         (directory / name).write_bytes(data)
         words.append(f"write {directory / name} /{name}")
     # What is written and deleted again fills the store and is of no use.
-    words += [f"rm /new{number}" for number in range(0, 24, 2)]
+    words += [f"rm /new{number}" for number in range(0, files, 2)]
     run("debugfs", "-w", "-f", "-", view, stdin="\n".join(words).encode())
     run("e2fsck", "-fy", view, good=(0, 1))
     kept |= {name: data for name, data in new.items() if int(name[3:]) % 2}
     store = directory / "overlay"
-    model = KernelModel(bytearray(40 * MIB), origin.read_bytes())
+    model = KernelModel(bytearray((size - 8) * MIB), origin.read_bytes())
     fill(model, dice.randbytes(8 * CHUNK), view)
     if journal:
         _pending(directory, view)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changed files for people: one line for each change, then what fills the overlay."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
@@ -10,6 +11,7 @@ from liveos.cli.render import heading, size, table, words
 from liveos.medium.overlay.changes.model import Changes, Usage
 from liveos.operations.overlay.extract import MANIFEST, Extraction
 
+_AT_ONCE = 1000  # lines; printing each by itself takes several times longer
 _LARGEST = 20  # rows of the usage, without --verbose
 _STYLES = {"A": "green", "D": "red", "M": "yellow", "R": "cyan", "m": "blue"}
 _WORDS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "m": "metadata only"}
@@ -19,11 +21,10 @@ def diff_view(
     changes: Changes, usage: Sequence[Usage], *, verbose: bool = False
 ) -> Iterator[RenderableType]:
     """The changes in order of their paths, a count of each kind, and the largest users."""
-    counts = dict.fromkeys(_STYLES, 0)
-    for letter, path in _lines(changes):
-        counts[letter] += 1
-        yield Text.assemble((letter, _STYLES[letter]), " ", path, no_wrap=True, overflow="ignore")
-    yield Text(_summary(counts), "bold")
+    lines = _lines(changes)
+    for start in range(0, len(lines), _AT_ONCE):
+        yield _block(lines[start : start + _AT_ONCE])
+    yield Text(_summary(Counter(letter for letter, _ in lines)), "bold")
     if usage:
         yield from _usage(usage, len(usage) if verbose else _LARGEST)
 
@@ -57,8 +58,17 @@ def _lines(changes: Changes) -> list[tuple[str, str]]:
     return [(letter, text) for _, letter, text in sorted(found)]
 
 
-def _summary(counts: dict[str, int]) -> str:
-    told = ", ".join(f"{count} {_WORDS[letter]}" for letter, count in counts.items() if count)
+def _block(lines: Sequence[tuple[str, str]]) -> Text:
+    """Some lines together, none of them broken."""
+    block = Text(no_wrap=True, overflow="ignore")
+    for letter, path in lines:
+        block.append(letter, _STYLES[letter]).append(f" {path}\n")
+    block.right_crop(1)
+    return block
+
+
+def _summary(counts: Counter[str]) -> str:
+    told = ", ".join(f"{counts[letter]} {_WORDS[letter]}" for letter in _WORDS if counts[letter])
     return told or "No file is changed."
 
 

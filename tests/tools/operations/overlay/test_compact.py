@@ -13,6 +13,7 @@ from liveos.formats.binary import FileSource
 from liveos.formats.exception_store import read_store, status_line
 from liveos.host.folder import HostFolder
 from tests.tools.operations.overlay import stores
+from tests.unit.formats.exception_store.kernel_model import KernelModel
 
 pytestmark = pytest.mark.tools
 
@@ -188,7 +189,7 @@ def test_no_filesystem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     """Only what equals the root can be dropped, and that is said."""
     origin, store = tmp_path / "rootfs.img", tmp_path / "overlay"
     stores.run("mkfs.fat", "-C", origin, "4096")
-    model = stores.KernelModel(bytearray(1 << 20), origin.read_bytes())
+    model = KernelModel(bytearray(1 << 20), origin.read_bytes())
     for chunk in range(500, 520):
         model.write(chunk * 8, b"new-data" * 512)
     for chunk in range(500, 520, 2):

@@ -31,8 +31,8 @@ echo kept > /etc/liveos-kept
 head -c 60000000 /dev/urandom > /var/lib/passing && sync
 rm /var/lib/passing
 rm /etc/issue.net
-mv /etc/hosts /etc/hosts.renamed
-chmod 600 /etc/services
+mv /etc/login.defs /etc/login.defs.renamed
+chmod 600 /etc/debian_version
 sync
 """
 """Changes of all kinds, and 60 MB that a snapshot has taken and does not give back."""
@@ -92,7 +92,7 @@ def shows_the_life(changes: dict[str, Any]) -> None:
     assert {f"/var/lib/kept/{number}" for number in range(1, 41)} | {"/etc/liveos-kept"} <= added
     assert "/var/lib/passing" not in added
     assert "/etc/issue.net" in changes["removed"]
-    assert "/etc/services" in changes["metadata"]
+    assert "/etc/debian_version" in changes["metadata"]
 
 
 def test_a_snapshot_is_looked_into_compacted_resized_and_boots(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_snapshot_is_looked_into_compacted_resized_and_boots(tmp_path: Path) -
     liveos("overlay", "check", stick)
     changes = asked("diff", stick)
     shows_the_life(changes)
-    assert ["/etc/hosts", "/etc/hosts.renamed"] in changes["renamed"]
+    assert ["/etc/login.defs", "/etc/login.defs.renamed"] in changes["renamed"]
 
     liveos("overlay", "compact", "--yes", stick)
     compact = asked("status", stick)
@@ -113,8 +113,8 @@ def test_a_snapshot_is_looked_into_compacted_resized_and_boots(tmp_path: Path) -
     shows_the_life(asked("diff", stick))
 
     root = tmp_path / "root.img"
-    liveos("overlay", "merge", stick, "-o", root)
-    for path in ("/etc/liveos-kept", "/etc/hosts.renamed"):
+    liveos("overlay", "merge", "--yes", stick, "-o", root)
+    for path in ("/etc/liveos-kept", "/etc/login.defs.renamed"):
         line = ["debugfs", "-R", f"cat {path}", str(root)]
         assert subprocess.run(line, check=True, capture_output=True).stdout
     subprocess.run(["e2fsck", "-fn", str(root)], check=True, capture_output=True)
@@ -132,5 +132,5 @@ def test_a_directory_is_looked_into(tmp_path: Path) -> None:
     changes = asked("diff", stick, "--extract", tmp_path / "saved")
     shows_the_life(changes)
     # Without redirects, OverlayFS has copied the file and left a whiteout.
-    assert "/etc/hosts.renamed" in {*changes["added"], *(new for _, new in changes["renamed"])}
-    assert (tmp_path / "saved" / "etc" / "liveos-kept").read_text() == "kept\n"
+    assert "/etc/login.defs.renamed" in {*changes["added"], *(new for _, new in changes["renamed"])}
+    assert (tmp_path / "saved" / "files" / "etc" / "liveos-kept").read_text() == "kept\n"

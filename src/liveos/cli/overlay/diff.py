@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from liveos.medium.overlay.locate import OpenOverlay
     from liveos.operations.overlay.extract import Extraction
 
+_LIVE_MEDIUM = Path("/run/initramfs/live")
+
 Against = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +72,7 @@ def _opened(
     """Both overlays; a bare store is over the root of the other one, unless one is named."""
     from liveos.medium.overlay.locate import open_overlay
 
-    found = stack.enter_context(open_overlay(overlay, origin))
+    found = stack.enter_context(open_overlay(_place_of(overlay), origin))
     if against is None:
         return found, None
     other = stack.enter_context(open_overlay(against, origin))
@@ -78,6 +80,14 @@ def _opened(
         replace(found, origin=found.origin or other.origin),
         replace(other, origin=other.origin or found.origin),
     )
+
+
+def _place_of(overlay: str) -> str:
+    """The running system's overlay lies where dracut mounts its medium (boot-contract.md 2.0)."""
+    from liveos.medium.overlay.live import LIVE
+
+    is_live = overlay == LIVE and not Path(LIVE).exists() and _LIVE_MEDIUM.is_dir()
+    return str(_LIVE_MEDIUM) if is_live else overlay
 
 
 def _extracted(output: Output, facts: "Report", directory: Path) -> "Extraction":

@@ -35,7 +35,7 @@ from liveos.medium.overlay.changes.model import Changes, Usage
 from liveos.medium.overlay.changes.states import Survey, compare_states
 from liveos.medium.overlay.changes.usage import store_usage
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.medium.overlay.pairing import pairing_fault
+from liveos.medium.overlay.pairing import pairing_fault, use_fault
 from liveos.medium.overlay.upper import UPPER_IN_IMAGE
 from liveos.medium.overlay.view import OverlayView
 from liveos.medium.volume import open_volume
@@ -119,7 +119,7 @@ def _of_snapshot(state: _State, against: _State | None) -> Report:
         compare_states(before, survey, changed),
         _usage(state, survey),
         state.filesystem,
-        _findings(state.store, state.view),
+        _findings(state),
     )
 
 
@@ -149,12 +149,15 @@ def _not_one_root(one: OpenOverlay, other: OpenOverlay) -> LiveosError:
     )
 
 
-def _findings(store: ExceptionStore, view: OverlayView) -> tuple[Finding, ...]:
+def _findings(state: _State) -> tuple[Finding, ...]:
     found = []
-    if not store.is_valid:
+    if not state.store.is_valid:
         message = "the store is marked invalid: the kernel does not use it any more"
         found.append(Finding("H6", Severity.WARNING, message, "liveos overlay repair"))
-    if view.recovered is not None and view.recovered.replayed:
+    use = use_fault(state.overlay.place)
+    if use is not None:
+        found.append(use)
+    if state.view.recovered is not None and state.view.recovered.replayed:
         message = "its filesystem was not unmounted: the report is of its state after the replay"
         found.append(Finding("replayed", Severity.INFO, message))
     return tuple(found)

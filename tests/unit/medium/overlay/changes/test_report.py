@@ -58,7 +58,9 @@ def stick(tmp_path: Path) -> Path:
 
 def snapshot(name: str, tmp_path: Path, store: bytes | None = None) -> OpenOverlay:
     before, after = both(name)
-    source = MemorySource(store_of(before, after) if store is None else store)
+    content = store_of(before, after) if store is None else store
+    source = MemorySource(content)
+    (tmp_path / f"{name}.store").write_bytes(content)
     place = FolderFile(HostFolder(tmp_path), f"{name}.store")
     origin = Origin(f"{name}.img", MemorySource(before), None)
     return OpenOverlay(place, PersistenceKind.SNAPSHOT, source, None, origin)

@@ -92,6 +92,15 @@ class Ext4Folder:
             lines.append(f"ln <{node.number}> {path}")
             editor.apply(Change(lines, (model, node)))
 
+    def publish(self, new: str, name: str) -> None:
+        """As `Folder.publish`, all in one transaction."""
+        with self._editor() as editor:
+            node = regular_file(editor.fs, self.directory, new)
+            if find(editor.fs, self.directory, name) is not None:
+                raise already_there(f"{self}/{name}")
+            lines = [f"unlink {editor.path(new)}", f"ln <{node.number}> {editor.path(name)}"]
+            editor.apply(Change(lines, (node,)))
+
     def resize(self, name: str, size: int) -> None:
         """As `Folder.resize`; what is added has its blocks, as unwritten extents."""
         with self._editor() as editor:

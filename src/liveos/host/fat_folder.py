@@ -111,6 +111,15 @@ class FatFolder:
             run(self.volume.rename(self._path(new), self._path(keep)))
             disk.sync(self.volume.path)
 
+    def publish(self, new: str, name: str) -> None:
+        """As `Folder.publish`, but that a power cut may leave it under both names, or none."""
+        with self._read() as fs:
+            self._node(fs, new)
+            if self._find(fs, name) is not None:
+                raise already_there(f"{self}/{name}")
+        run(self.volume.rename(self._path(new), self._path(name)))
+        disk.sync(self.volume.path)
+
     def resize(self, name: str, size: int) -> None:
         """As `Folder.resize`, by a copy: there must be room for a file of the new size."""
         temporary = f"{name}.resized"

@@ -75,6 +75,14 @@ class Folder(Protocol):
         The new file takes over mode and owner of the old one. ``keep`` must not exist.
         """
 
+    def publish(self, new: str, name: str) -> None:
+        """``new``, a whole file, gets a name that nothing has; durable on return.
+
+        A power cut leaves it under one of the two names.
+
+        :raises RefusedError: the name exists.
+        """
+
     def resize(self, name: str, size: int) -> None:
         """Change a file's size, durable on return; what is added reads as zeros."""
 
@@ -211,6 +219,13 @@ class HostFolder:
         if keep is not None:
             self._keep(old, keep)
         self._path(new).rename(self._path(old))
+        disk.sync_directory(self.directory)
+
+    def publish(self, new: str, name: str) -> None:
+        path = self._path(name)
+        if os.path.lexists(path):
+            raise already_there(path)
+        self._path(new).rename(path)
         disk.sync_directory(self.directory)
 
     def resize(self, name: str, size: int) -> None:

@@ -226,6 +226,17 @@ def test_what_is_there_is_never_overwritten(folder: Ext4Folder) -> None:
     ]  # fmt: skip
 
 
+def test_publishing(folder: Ext4Folder) -> None:
+    put(folder, "new", noise(300_001))
+    put(folder, "there", b"x" * 5)
+    with pytest.raises(RefusedError, match="exists"):
+        folder.publish("new", "there")
+    folder.publish("new", "it")
+    assert folder.names() == ("it", "there")
+    assert cat(folder.volume, "/LiveOS/it") == noise(300_001)
+    check(folder.volume)
+
+
 def test_resizing(folder: Ext4Folder) -> None:
     content = noise(100_000)
     put(folder, "a", content)

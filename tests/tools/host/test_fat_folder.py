@@ -125,6 +125,17 @@ def test_what_is_there_is_never_overwritten(folder: FatFolder) -> None:
     assert [cat(folder, name) for name in folder.names()] == [b"keep", b"new", b"overlay"]
 
 
+def test_publishing(folder: FatFolder) -> None:
+    put(folder, "new", noise(300_001))
+    put(folder, "there", b"x" * 5)
+    with pytest.raises(RefusedError, match="exists"):
+        folder.publish("new", "there")
+    folder.publish("new", "it")
+    assert folder.names() == ("it", "there")
+    assert cat(folder, "it") == noise(300_001)
+    assert not complaints(folder)
+
+
 def test_resizing(folder: FatFolder) -> None:
     content = noise(100_000)
     put(folder, "a", content)

@@ -153,6 +153,16 @@ def test_names_change_after_contents_are_durable(
     ]  # fmt: skip
 
 
+def test_publishing(folder: HostFolder) -> None:
+    (folder.directory / "new").write_bytes(b"whole")
+    (folder.directory / "there").write_bytes(b"x")
+    with pytest.raises(RefusedError, match="exists"):
+        folder.publish("new", "there")
+    folder.publish("new", "it")
+    assert folder.names() == ("it", "there")
+    assert (folder.directory / "it").read_bytes() == b"whole"
+
+
 def test_resizing(folder: HostFolder) -> None:
     (folder.directory / "a").write_bytes(b"x" * 5_000)
     folder.resize("a", 1 << 20)

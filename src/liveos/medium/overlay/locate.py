@@ -88,7 +88,7 @@ def open_overlay(
     :raises UsageError: there is no such thing, or it is not clear which is meant.
     :raises UnsupportedError: it holds no overlay.
     """
-    path, name = _parse(spec)
+    path, name = parse_spec(spec)
     with ExitStack() as stack:
         try:
             found = _open(path, name, stack)
@@ -103,7 +103,7 @@ def open_overlay(
         yield found
 
 
-def _parse(spec: str) -> tuple[Path, str | None]:
+def parse_spec(spec: str) -> tuple[Path, str | None]:
     """A path, and the name of an image behind the last colon if the whole is no path."""
     if Path(spec).exists() or ":" not in spec:
         return Path(spec), None
@@ -145,7 +145,7 @@ def _is_bare(source: ByteSource) -> bool:
 
 
 def _on_medium(scene: Scene, name: str | None) -> OpenOverlay:
-    payload = _chosen(scene, name)
+    payload = choose_payload(scene, name)
     findings: list[Finding] = []
     overlay = find_memory(payload.volume, payload.directory, findings).overlay
     if overlay is None:
@@ -156,7 +156,8 @@ def _on_medium(scene: Scene, name: str | None) -> OpenOverlay:
     return _opened(payload, overlay, tuple(findings))
 
 
-def _chosen(scene: Scene, name: str | None) -> Payload:
+def choose_payload(scene: Scene, name: str | None) -> Payload:
+    """The image of this name, or the only one; :raises UsageError: there is none, or several."""
     payloads = find_payloads(scene)
     named = [each for each in payloads if name is None or _same(each.directory, name)]
     if len(named) == 1:
@@ -179,16 +180,17 @@ def _opened(payload: Payload, overlay: Overlay, findings: tuple[Finding, ...]) -
         raise FormatError(f"{overlay.path} cannot be found again")
     is_directory = node.kind is FileKind.DIRECTORY
     return OpenOverlay(
-        place=_place(volume, overlay.path),
+        place=place_in(volume, overlay.path),
         kind=overlay.kind,
         source=None if is_directory else volume.tree.open(node),
         upper=(volume, node) if is_directory else None,
-        origin=origin_in(volume, payload.node, _place(volume, payload.node.path)),
+        origin=origin_in(volume, payload.node, place_in(volume, payload.node.path)),
         findings=findings,
     )
 
 
-def _place(volume: Volume, path: str) -> FolderFile:
+def place_in(volume: Volume, path: str) -> FolderFile:
+    """Where a file of a stick can be changed; it need not exist."""
     directory, _, name = path.rpartition("/")
     if volume.filesystem == "directory":
         return FolderFile(HostFolder(volume.container / directory.strip("/")), name)

@@ -3,7 +3,7 @@
 
 The images go to ``attributes.tar.xz``. The kernel itself writes those of ext4, through a loop
 device; the other ones are made of a tree that the kernel keeps. Needs e2fsprogs, squashfs-tools,
-erofs-utils, and an ext4 for the temporary directory.
+erofs-utils 1.9 or later (for prefixes of names), and an ext4 for the temporary directory.
 """
 
 import io
@@ -95,6 +95,7 @@ HUGE = Made(stat.S_IFREG | 0o644, xattrs={"user.huge": bytes(range(251)) * 200, 
 INLINE_FILES = {"/short": b"short", "/longer": bytes(range(200)), "/empty": b""}
 INLINE_NAMES = [f"name {number}" for number in range(12)]  # in /names
 
+_PREFIXES = "-x1 --xattr-prefix=user.number --xattr-prefix=trusted.overlay."
 _EXT = f"mke2fs -q -F -N 64 -U {UUID}"
 COMMANDS = {
     "gzip.squashfs": "mksquashfs TREE IMAGE -noappend -quiet -no-progress -nopad -b 4K -comp gzip",
@@ -103,6 +104,8 @@ COMMANDS = {
     "own.erofs": f"mkfs.erofs --quiet -U{UUID} -x100 IMAGE TREE",
     "compact.erofs": f"mkfs.erofs --quiet -U{UUID} -T{BUILT} --force-uid=3 --force-gid=4"
     " -Eforce-inode-compact IMAGE TREE",
+    "prefixes.erofs": f"mkfs.erofs --quiet -U{UUID} {_PREFIXES} IMAGE TREE",
+    "packed.erofs": f"mkfs.erofs --quiet -U{UUID} {_PREFIXES} -zlz4 -Efragments IMAGE TREE",
     "small.ext4": f"{_EXT} -b 1024 -t ext2 -I 128 IMAGE",
     "usual.ext4": f"{_EXT} -b 4096 -t ext4 -O ^has_journal,ea_inode -I 256 IMAGE",
     "inline.ext4": f"{_EXT} -b 1024 -t ext4 -O ^has_journal,inline_data -I 512 IMAGE",

@@ -35,7 +35,7 @@ lint: setup-all ## linters, types, import contracts, man page
 	mandoc -Tlint -W warning man/liveos.8
 
 unit: setup-all ## tests that need no program
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit -n auto
 
 tools: setup-all ## tests that run real programs on files
 	$(PYTEST) tests/tools -m tools -n auto

@@ -109,7 +109,7 @@ def test_healthy_store() -> None:
         (cut(43 * CHUNK), {"S2"}),
         (cut(90 * CHUNK + 100), {"S4"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_damage_is_found_under_its_code(damage: Damage, expected: set[str]) -> None:
     store = healthy()
@@ -172,7 +172,7 @@ def test_levels() -> None:
         (slot(45, 9, 0), StoreState.VALID),
         (cut(10), StoreState.DAMAGED),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_state(damage: Damage, state: StoreState) -> None:
     store = healthy()

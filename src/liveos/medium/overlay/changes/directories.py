@@ -3,6 +3,8 @@
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree, Node
@@ -44,26 +46,44 @@ def upper_usage(tree: OverlayTree) -> tuple[Usage, ...]:
 
 
 class _Tree:
-    """A `Side`: nodes of a tree by their number, as far as they have been listed."""
+    """A `Side`: of the nodes that were listed, only directories are kept."""
 
     def __init__(self, tree: FileTree) -> None:
         self.tree = tree
-        self.nodes = {tree.root.number: tree.root}
+        self.directories = {tree.root.number: tree.root}
+        self._last: tuple[int, dict[str, Any]] = (-1, {})
 
     def entries(self, directory: int) -> dict[str, int]:
         found: dict[str, int] = {}
-        parent = self.nodes[directory]
-        for name, reference in self.tree.scan(parent):
-            node = self.tree.load(posixpath.join(parent.path, name), reference)
-            self.nodes[node.number] = node
-            found.setdefault(name, node.number)
+        for name in self._listing(directory):
+            node = self._load(directory, name)
+            found[name] = node.number
+            if node.kind is FileKind.DIRECTORY:
+                self.directories.setdefault(node.number, node)
         return found
 
     def is_directory(self, number: int) -> bool:
-        return self.nodes[number].kind is FileKind.DIRECTORY
+        return number in self.directories
+
+    def node(self, name: Name) -> Node:
+        """The node of a name; quick for names of one directory after another."""
+        return self.directories.get(name.node) or self._load(name.directory, name.name)
 
     def path(self, name: Name) -> str:
-        return posixpath.join(self.nodes[name.directory].path, name.name)
+        return posixpath.join(self.directories[name.directory].path, name.name)
+
+    def _load(self, directory: int, name: str) -> Node:
+        reference = self._listing(directory)[name]
+        return self.tree.load(posixpath.join(self.directories[directory].path, name), reference)
+
+    def _listing(self, directory: int) -> dict[str, Any]:
+        """Names with what `load` needs; of a name that is there twice, the first one counts."""
+        if self._last[0] != directory:
+            listing: dict[str, Any] = {}
+            for name, reference in self.tree.scan(self.directories[directory]):
+                listing.setdefault(name, reference)
+            self._last = directory, listing
+        return self._last[1]
 
 
 class _Layers:
@@ -79,14 +99,15 @@ class _Layers:
         self._from: dict[int, int] = {}
         root = tree.root
         for node in (root, *_upper_nodes(tree)):
-            self.after.nodes[node.number] = node
             parts = layered(node)
-            if node.kind is FileKind.DIRECTORY and parts.lower is not None:
-                self.before.nodes[parts.lower.number] = parts.lower
+            if node.kind is not FileKind.DIRECTORY:
+                if parts.marks.origin is not None:
+                    self._join(parts.marks.origin, node.number)
+            elif parts.lower is not None:
+                self.before.directories[parts.lower.number] = parts.lower
+                self.after.directories[node.number] = node
                 self.merged.append((parts.lower.number, node.number))
                 self._join(parts.lower.number, node.number)
-            elif node.kind is not FileKind.DIRECTORY and parts.marks.origin is not None:
-                self._join(parts.marks.origin, node.number)
 
     def _join(self, before: int, after: int) -> None:
         """The first of several claims counts: a lower file may have been copied twice."""
@@ -97,8 +118,7 @@ class _Layers:
     def is_same(self, before: int, after: int) -> bool:
         if after % 2 == 0:
             return after // 2 == before
-        is_directory = self.after.nodes[after].kind is FileKind.DIRECTORY
-        return is_directory and self._from.get(after) == before
+        return self.after.is_directory(after) and self._from.get(after) == before
 
     def moved_to(self, before: int) -> int | None:
         return self._to.get(before)
@@ -150,28 +170,38 @@ def _report(
     for then, now in matching.moved:
         findings.renamed.append((before.path(then), after.path(now)))
     for then, now in (*matching.replaced, *matching.moved):
-        _compare(before, then.node, after, now.node, after.path(now), findings)
+        pair = _Pair(before.tree, before.node(then), after.tree, after.node(now))
+        pair.compare(after.path(now), findings)
     for old, new in directories:
-        _compare(before, old, after, new, after.nodes[new].path, findings)
+        then_node, now_node = before.directories[old], after.directories[new]
+        pair = _Pair(before.tree, then_node, after.tree, now_node)
+        pair.compare(now_node.path, findings)
     return findings.changes()
 
 
-def _compare(
-    before: _Tree, old: int, after: _Tree, new: int, path: str, findings: Findings
-) -> None:
-    then, now = before.nodes[old], after.nodes[new]
-    if differ_in_kind(then, now) or _content_differs(before.tree, then, after.tree, now):
-        findings.modified.append(path)
-    elif differ_in_attributes(before.tree.attributes(then), after.tree.attributes(now)):
-        findings.metadata.append(path)
+@dataclass(frozen=True)
+class _Pair:
+    """Two nodes of which one took the place of the other, each in its tree."""
 
+    old: FileTree
+    before: Node
+    new: FileTree
+    after: Node
 
-def _content_differs(old: FileTree, before: Node, new: FileTree, after: Node) -> bool:
-    """`differ_in_content`, without reading what both have from one lower file."""
-    was, now = _lower_data(old, before), _lower_data(new, after)
-    if was is not None and was == now:
-        return False
-    return differ_in_content(old, before, new, after)
+    def compare(self, path: str, findings: Findings) -> None:
+        if differ_in_kind(self.before, self.after) or self._content_differs():
+            findings.modified.append(path)
+        elif differ_in_attributes(
+            self.old.attributes(self.before), self.new.attributes(self.after)
+        ):
+            findings.metadata.append(path)
+
+    def _content_differs(self) -> bool:
+        """`differ_in_content`, without reading what both have from one lower file."""
+        was, now = _lower_data(self.old, self.before), _lower_data(self.new, self.after)
+        if was is not None and was == now:
+            return False
+        return differ_in_content(self.old, self.before, self.new, self.after)
 
 
 def _lower_data(tree: FileTree, node: Node) -> int | None:

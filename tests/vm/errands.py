@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many small things to ask of one guest, each by itself: a boot costs more than all of them."""
 
+import fcntl
 import gzip
-from collections.abc import Iterator
+import os
+import pickle
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
 
 from tests.data.snapshot_cases import written_pattern
 from tests.vm.snapshot_guest import LIBRARY, GuestResult, run_guest
@@ -17,6 +23,7 @@ tidy() {
 }
 """
 _WRITES_SIZE = 4 << 20
+T = TypeVar("T")
 
 
 @dataclass
@@ -79,3 +86,19 @@ def answer_of(result: GuestResult, name: str) -> Answer:
     failed = files.get("failed", b"").decode(errors="replace")
     assert not failed, f"{failed[-3000:]}\n{result.text('dmesg')[-1500:]}"
     return Answer(files)
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], T]) -> T:
+    """What ``make`` gives, made by one of the processes that run these tests side by side."""
+    home = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        home = home.parent
+    kept = home / name
+    with (home / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.exists():
+            given: T = pickle.loads(kept.read_bytes())
+            return given
+        made = make()
+        kept.write_bytes(pickle.dumps(made))
+    return made

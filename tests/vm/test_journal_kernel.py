@@ -19,7 +19,7 @@ from tests.data.snapshot_cases import recordings
 from tests.tools.formats.test_ext4_transaction import made
 from tests.unit.formats.ext4 import journals
 from tests.unit.formats.ext4.power_cuts import CutDisk, Disk
-from tests.vm.errands import Answer, Errands, answer_of
+from tests.vm.errands import Answer, Errands, answer_of, once
 from tests.vm.snapshot_guest import SUITES, GuestResult
 
 pytestmark = pytest.mark.vm
@@ -88,14 +88,18 @@ class Asked:
 @pytest.fixture(scope="module", params=SUITES)
 def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Asked:
     home = tmp_path_factory.mktemp("journals")
-    images = {f"crash-{name}": crash_of(request.param, name) for name in CRASHES}
+    return once(tmp_path_factory, f"journals-{request.param}", lambda: asked(request.param, home))
+
+
+def asked(suite: str, home: Path) -> Asked:
+    images = {f"crash-{name}": crash_of(suite, name) for name in CRASHES}
     for kind in KINDS:
         images |= {f"{kind}-{name}": data for name, data in transactions(kind, home / kind)}
     errands = Errands()
     for name, image in images.items():
         kind = "ext3" if "ext3" in name else "ext4"
         errands.add(name, MOUNT % kind, image=image)
-    return Asked(errands.run(request.param), images)
+    return Asked(errands.run(suite), images)
 
 
 @pytest.mark.parametrize("name", CRASHES)

@@ -3,6 +3,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from liveos.medium.overlay.changes.model import Changes
 from liveos.medium.overlay.changes.report import report
 from liveos.medium.overlay.locate import OpenOverlay, open_overlay
 from liveos.medium.overlay.origin import Origin, origin_of
-from liveos.medium.volume import open_volume
+from liveos.medium.volume import open_directory, open_volume
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 from tests.unit.medium.overlay.changes.listings import changes_between
 from tests.unit.medium.overlay.changes.test_directories import moves, shown
@@ -123,6 +124,45 @@ def test_a_directory(name: str, tmp_path: Path) -> None:
     told = shown(name)
     assert facts.changes == changes_between(told["before"], told["after"], moves(name))
     assert report(directory(name, tmp_path), directory(name, tmp_path)).changes == Changes()
+
+
+def test_an_image_file_with_an_upper_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liveos.medium.overlay.changes.report.UPPER_IN_IMAGE", "/upper")
+    name = "redirect-squashfs"
+    inside = directory(name, tmp_path)
+    content = MemorySource(members()[f"{name}.upper.ext4"])
+    image = OpenOverlay(inside.place, PersistenceKind.IMAGE, content, None, inside.origin)
+    assert report(image).changes == report(inside).changes
+    assert report(image, inside).changes == Changes()
+
+
+def test_a_mounted_directory_without_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("root/etc/conf", "stick/upper/etc/conf"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(path)
+    volume = open_directory(tmp_path / "stick")
+    node = volume.tree.lookup("/upper")
+    assert node is not None
+    origin = Origin("root", None, open_directory(tmp_path / "root").tree)
+    place = FolderFile(HostFolder(tmp_path / "stick"), "upper")
+    overlay = OpenOverlay(place, PersistenceKind.DIRECTORY, None, (volume, node), origin)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    facts = report(overlay)
+    assert facts.changes == Changes(modified=("/etc/conf",))
+    assert [each.code for each in facts.findings] == ["marks"]
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert report(overlay).findings == ()
+
+
+def test_a_directory_over_a_root_that_cannot_be_read(tmp_path: Path) -> None:
+    overlay = directory("plain-squashfs", tmp_path)
+    unread = replace(overlay, origin=Origin("root.xfs", MemorySource(b""), None))
+    with pytest.raises(UnsupportedError, match="cannot be read"):
+        report(unread)
+    with pytest.raises(UsageError, match="not known"):
+        report(replace(overlay, origin=None))
 
 
 def test_overlays_of_two_kinds(tmp_path: Path) -> None:

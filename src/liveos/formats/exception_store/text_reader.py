@@ -4,8 +4,6 @@
 The text may come from anywhere: lines, numbers and counts are bounded before they count.
 """
 
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,18 +23,12 @@ from liveos.formats.exception_store.text import (
     HEADER_END,
     PADDING_PER_LINE,
 )
+from liveos.formats.exception_store.text_lines import MAX_U64, Block, Line, blocks
 
 _MAX_SIZE = (1 << 63) - 1
-_MAX_U64 = (1 << 64) - 1
 _MAX_U32 = (1 << 32) - 1
-_MAX_LINE = 2048
 _PIECE = 1 << 20
 _PREFIX = b'{"format":'
-# As `write_text` writes a run whose numbers fit into 63 bits.
-_PLAIN_RUN = re.compile(rb'^\{"old":\d{1,18},"new":\d{1,18},"length":\d{1,9}\}$', re.MULTILINE)
-_BLANKS = bytes(byte if chr(byte).isdigit() and byte < 128 else 0x20 for byte in range(256))
-_SUM = re.compile(r"[0-9a-f]{64}")
-_WIDTH = 3  # numbers of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,93 +55,13 @@ def read_text(source: ByteSource) -> SpannedSource:
 
 def read_sums(source: ByteSource) -> Iterator[RunSum]:
     """The sums of the runs' data, where the text has some, one after the other."""
-    for block in _blocks(source):
+    for block in blocks(source):
         for line in block.lines() if b'"sha256"' in block.text else ():
             members = line.members()
             digest = line.digest(members)
             if digest is not None:
                 length = line.number(members, "length", MAX_EXCEPTIONS)
                 yield RunSum(line.number(members, "new"), length, digest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line and its place, which every complaint names."""
-
-    place: int
-    text: bytes
-
-    def wrong(self, what: str) -> FormatError:
-        return FormatError(f"line {self.place}: {what}")
-
-    def members(self) -> dict[str, Any]:
-        try:
-            members = json.loads(self.text)
-        except (ValueError, RecursionError) as error:
-            raise self.wrong(f"not JSON: {error}") from error
-        if not isinstance(members, dict):
-            raise self.wrong("not an object")
-        return members
-
-    def number(self, members: dict[str, Any], name: str, most: int = _MAX_U64) -> int:
-        value = members.get(name)
-        if type(value) is not int or not 0 <= value <= most:
-            raise self.wrong(f"{name} must be a whole number from 0 to {most}")
-        return value
-
-    def digest(self, members: dict[str, Any]) -> str | None:
-        value = members.get("sha256")
-        if value is not None and not (isinstance(value, str) and _SUM.fullmatch(value)):
-            raise self.wrong("sha256 must be 64 hexadecimal digits or null")
-        return value
-
-    def only(self, members: dict[str, Any], *names: str) -> None:
-        unknown = members.keys() - set(names)
-        if unknown:
-            raise self.wrong(f"{min(unknown)!r} is not known here")
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Whole lines; ``place`` is the number of the first one."""
-
-    place: int
-    text: bytes
-
-    def lines(self) -> Iterator[_Line]:
-        for place, text in enumerate(self.text.removesuffix(b"\n").split(b"\n"), self.place):
-            yield _bounded(_Line(place, text))
-
-    def runs(self) -> NDArray[np.uint64] | None:
-        """(old, new, length) of each line, if all are runs as `write_text` writes them.
-
-        This is many times quicker than line by line, and most texts are of such blocks.
-        """
-        lines = self.text.count(b"\n")
-        if not self.text.endswith(b"\n") or len(_PLAIN_RUN.findall(self.text)) != lines:
-            return None
-        numbers = np.fromstring(self.text.translate(_BLANKS), np.uint64, sep=" ")
-        return numbers.reshape(-1, _WIDTH)
-
-
-def _blocks(source: ByteSource) -> Iterator[_Block]:
-    place, rest = 1, b""
-    for offset in range(0, source.size, _PIECE):
-        piece = rest + source.read_at(offset, min(_PIECE, source.size - offset))
-        end = piece.rfind(b"\n") + 1
-        whole, rest = piece[:end], piece[end:]
-        if whole:
-            yield _Block(place, whole)
-        place += whole.count(b"\n")
-        _bounded(_Line(place, rest))
-    if rest:
-        yield _Block(place, rest)
-
-
-def _bounded(line: _Line) -> _Line:
-    if len(line.text) > _MAX_LINE:
-        raise line.wrong(f"longer than the {_MAX_LINE} bytes that a line may have")
-    return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +74,7 @@ class _Head:
     exceptions: int
 
     @classmethod
-    def of(cls, line: _Line) -> "_Head":
+    def of(cls, line: Line) -> "_Head":
         members = line.members()
         if members.get("format") != FORMAT:
             raise line.wrong("not the text of a snapshot store")
@@ -178,7 +90,7 @@ class _Head:
         head._check(line)
         return head
 
-    def _check(self, line: _Line) -> None:
+    def _check(self, line: Line) -> None:
         """The areas of the list lie in the store, but for one that would only end it."""
         slots = self.geometry.slots_per_area
         areas = self.geometry.areas_in(self.geometry.chunks_in(self.size))
@@ -186,14 +98,14 @@ class _Head:
             raise line.wrong(f"{self.size} bytes have no room for {self.exceptions} exceptions")
 
 
-def _geometry(line: _Line, members: dict[str, Any]) -> Geometry:
+def _geometry(line: Line, members: dict[str, Any]) -> Geometry:
     try:
         return Geometry(line.number(members, "chunk_sectors", _MAX_U32))
     except ChunkSizeError as error:
         raise line.wrong(str(error)) from error
 
 
-def _header(line: _Line, members: object) -> Header:
+def _header(line: Line, members: object) -> Header:
     names = ("magic", "valid", "version", "chunk_sectors")
     if not isinstance(members, dict):
         raise line.wrong("header must be an object")
@@ -205,8 +117,8 @@ class _Reader:
     """A text, taken block by block, and line by line where a block is not all plain runs."""
 
     def __init__(self, source: ByteSource) -> None:
-        blocks = _blocks(source)
-        block = next(blocks, None)
+        parts = blocks(source)
+        block = next(parts, None)
         if block is None:
             raise FormatError("an empty file is not the text of a snapshot store")
         lines = block.lines()
@@ -219,7 +131,7 @@ class _Reader:
         self._tail: dict[int, tuple[int, int]] = {}
         self._complete = False
         self._take_lines(lines)
-        for block in blocks:
+        for block in parts:
             self._take_block(block)
         if not self._complete:
             end = "the text was cut short: its last line, with the number, is missing"
@@ -230,24 +142,24 @@ class _Reader:
         content = _Content(bytes(self._header), self._spans[1:], old, new, self._tail)
         return SpannedSource(self._head.size, self._spans, content)
 
-    def _take_block(self, block: _Block) -> None:
+    def _take_block(self, block: Block) -> None:
         runs = None if self._complete else block.runs()
         if runs is not None and self._runs.add_all(runs):
-            self._last = _Line(block.place + len(runs) - 1, b"")
+            self._last = Line(block.place + len(runs) - 1, b"")
         else:
             self._take_lines(block.lines())
 
-    def _take_lines(self, lines: Iterator[_Line]) -> None:
+    def _take_lines(self, lines: Iterator[Line]) -> None:
         for line in lines:
             self._take(line)
             self._last = line
 
-    def _take(self, line: _Line) -> None:
+    def _take(self, line: Line) -> None:
         if self._complete:
             raise line.wrong("something follows the last line")
         self._take_members(line, line.members())
 
-    def _take_members(self, line: _Line, members: dict[str, Any]) -> None:
+    def _take_members(self, line: Line, members: dict[str, Any]) -> None:
         if "length" in members:
             self._take_run(line, members)
         elif "slot" in members:
@@ -257,12 +169,12 @@ class _Reader:
         else:
             self._end(line, members)
 
-    def _take_run(self, line: _Line, members: dict[str, Any]) -> None:
+    def _take_run(self, line: Line, members: dict[str, Any]) -> None:
         line.only(members, "old", "new", "length", "sha256")
         line.digest(members)
         self._runs.add(line, *(line.number(members, name) for name in ("old", "new", "length")))
 
-    def _take_slot(self, line: _Line, members: dict[str, Any]) -> None:
+    def _take_slot(self, line: Line, members: dict[str, Any]) -> None:
         line.only(members, "slot", "old", "new")
         slot, old, new = (line.number(members, name) for name in ("slot", "old", "new"))
         count, slots = self._head.exceptions, self._head.geometry.slots_per_area
@@ -273,7 +185,7 @@ class _Reader:
             raise line.wrong(f"slot {slot} ends the list, so its new must be 0")
         self._tail[slot] = (old, new)
 
-    def _take_bytes(self, line: _Line, members: dict[str, Any]) -> None:
+    def _take_bytes(self, line: Line, members: dict[str, Any]) -> None:
         line.only(members, "at", "bytes")
         offset = line.number(members, "at")
         try:
@@ -285,7 +197,7 @@ class _Reader:
             raise line.wrong("these bytes do not lie behind the header, in its chunk")
         self._header[offset:end] = data
 
-    def _end(self, line: _Line, members: dict[str, Any]) -> None:
+    def _end(self, line: Line, members: dict[str, Any]) -> None:
         line.only(members, "lines")
         if line.number(members, "lines") != line.place:
             raise line.wrong(f"this should be line {members['lines']}: lines were lost or added")
@@ -302,10 +214,10 @@ class _Runs:
         self._olds: list[NDArray[np.unsignedinteger]] = []
         self._news: list[NDArray[np.unsignedinteger]] = []
 
-    def add(self, line: _Line, old: int, new: int, length: int) -> None:
+    def add(self, line: Line, old: int, new: int, length: int) -> None:
         if not 0 < length <= self._left:
             raise line.wrong(f"a run of {length}, where {self._left} exceptions are left")
-        if new == 0 or max(old, new) + length - 1 > _MAX_U64:
+        if new == 0 or max(old, new) + length - 1 > MAX_U64:
             raise line.wrong("a run that no record can have")
         for start in range(0, length, _PIECE):
             many = min(_PIECE, length - start)
@@ -320,7 +232,7 @@ class _Runs:
             self._spread(runs)
         return bool(fits)
 
-    def check_complete(self, line: _Line) -> None:
+    def check_complete(self, line: Line) -> None:
         if self._left:
             raise line.wrong(f"{self._left} of {self._expected} exceptions are missing")
 

@@ -49,7 +49,7 @@ def compact(
     _require_sense(file, in_place=in_place, keep_backup=keep_backup, force=force)
     wanted = None if size is None else parse_bytes(size)
     request = CompactRequest(file, in_place, wanted, keep_backup, force)
-    plan, before = _plan(output, overlay, origin, request)
+    plan, before = _plan(output, overlay, origin, request, exact=dry_run or not yes)
     if plan.steps and not carry_out(output, plan, dry_run=dry_run, yes=yes):
         return
     after = _status(str(file) if file else overlay, origin)
@@ -66,7 +66,7 @@ def _require_sense(file: Path | None, *, in_place: bool, keep_backup: bool, forc
 
 
 def _plan(
-    output: Output, overlay: str, origin: Path | None, request: object
+    output: Output, overlay: str, origin: Path | None, request: object, *, exact: bool
 ) -> "tuple[Plan, OverlayStatus]":
     from liveos.cli.progress import reporter
     from liveos.medium.overlay.locate import open_overlay
@@ -78,8 +78,9 @@ def _plan(
     with open_overlay(overlay, origin) as found:
         with reporter(output) as chosen:
             chosen.step("Compare what changed with the root", 1, 1)
-            facts = operation.look(found, chosen.progress)
-        plan = operation.plan(found, Subject(overlay, origin, found.place), request, facts)
+            plan = operation.look_and_plan(
+                found, Subject(overlay, origin, found.place), request, chosen.progress, exact=exact
+            )
         return plan, overlay_status(found, overlay)
 
 

@@ -81,17 +81,18 @@ class StoreWriter:
 
         The data of a partial last chunk of the origin may be short; zeros fill the chunk.
         """
-        chunks = -(-len(data) // self._geometry.chunk_size)
-        self.append_chunks(np.arange(old, old + chunks, dtype=np.uint64), data)
-
-    def append_chunks(self, old: _Column, data: bytes) -> None:
-        """Add ``data`` for these chunks of the origin, which may be any; the last may be short."""
         size = self._geometry.chunk_size
+        chunks = -(-len(data) // size)
+        rows = np.frombuffer(data.ljust(chunks * size, b"\0"), np.uint8).reshape(chunks, size)
+        self.append_rows(np.arange(old, old + chunks, dtype=np.uint64), rows)
+
+    def append_rows(self, old: _Column, rows: NDArray[np.uint8]) -> None:
+        """Add a row of bytes for each of these chunks of the origin, which may be any."""
         done = 0
         while done < len(old):
             slot = self.count % len(self._slots)
             stop = min(len(old), done + len(self._slots) - slot)
-            self._append_to_area(old[done:stop], slot, data[done * size : stop * size])
+            self._append_to_area(old[done:stop], slot, rows[done:stop].tobytes())
             done = stop
 
     def finish(self) -> int:
@@ -104,8 +105,8 @@ class StoreWriter:
     def _append_to_area(self, old: _Column, slot: int, data: bytes) -> None:
         """Records that share an area, so that their data lie together."""
         new = self._geometry.canonical_chunk(self.count)
-        chunks, size = len(old), self._geometry.chunk_size
-        self._sink.write_at(new * size, data.ljust(chunks * size, b"\0"))
+        chunks = len(old)
+        self._sink.write_at(new * self._geometry.chunk_size, data)
         self._slots["old"][slot : slot + chunks] = old
         self._slots["new"][slot : slot + chunks] = np.arange(new, new + chunks)
         self.count += chunks

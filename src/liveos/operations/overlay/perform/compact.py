@@ -27,7 +27,7 @@ def compact_store(step: CompactStore, reporter: Reporter) -> None:
 
 def _write_file(step: CompactStore, overlay: OpenOverlay, reporter: Reporter) -> None:
     assert step.output is not None
-    compaction = _looked_at(step, overlay, reporter)
+    compaction = _looked_at(step, overlay)
     with new_file(step.output, step.size, replaces=step.replaces) as descriptor:
         write_compacted(compaction, DescriptorFile(descriptor, step.size), reporter.progress)
 
@@ -37,17 +37,32 @@ def _replace(step: CompactStore, overlay: OpenOverlay, reporter: Reporter) -> No
     new = place.beside(COMPACTED)
     if step.leftover:
         place.folder.remove(new.name)
-    compaction = _looked_at(step, overlay, reporter)
-    room = compaction.least_chunks * compaction.geometry.chunk_size
-    with place.folder.create(new.name, step.size, room=min(room, step.size)) as file:
+    compaction = _looked_at(step, overlay)
+    geometry = compaction.geometry
+    room = geometry.chunks_for(len(compaction.live)) * geometry.chunk_size
+    with place.folder.create(new.name, step.size, room=room) as file:
         write_compacted(compaction, file, reporter.progress)
     place.folder.replace(new.name, place.name, step.keep)
 
 
-def _looked_at(step: CompactStore, overlay: OpenOverlay, reporter: Reporter) -> Compaction:
-    """:raises RefusedError: the store has grown since the plan was made."""
-    compaction = Compaction.of(overlay, reporter.progress)
-    geometry = compaction.geometry
-    if geometry.chunks_for(len(compaction.live)) > geometry.chunks_in(step.size):
+def _looked_at(step: CompactStore, overlay: OpenOverlay) -> Compaction:
+    """The store's chunks; compared with the root beforehand only where room is scarce.
+
+    :raises RefusedError: the store has grown since the plan was made.
+    """
+    compaction = Compaction.of(overlay, compare=False)
+    if _fits(step, compaction):
+        return compaction
+    compaction = Compaction.of(overlay)
+    if not _fits(step, compaction):
         raise RefusedError(f"{step.subject} has changed since the plan was made", hint="plan again")
     return compaction
+
+
+def _fits(step: CompactStore, compaction: Compaction) -> bool:
+    geometry = compaction.geometry
+    chunks = geometry.chunks_for(len(compaction.live))
+    roomy = step.output is not None or (
+        chunks * geometry.chunk_size <= step.subject.place.folder.free()
+    )
+    return roomy and chunks <= geometry.chunks_in(step.size)

@@ -2,6 +2,7 @@
 """The plan of ``overlay compact`` (reference 4)."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,17 @@ class CompactRequest:
     force: bool = False
 
 
-def look(overlay: OpenOverlay, progress: Progress) -> Compaction:
-    """The facts for a plan: every chunk of the store is compared with the root.
+def look_and_plan(
+    overlay: OpenOverlay,
+    subject: Subject,
+    request: CompactRequest,
+    progress: Progress,
+    *,
+    exact: bool,
+) -> Plan:
+    """A plan from facts that are as exact as is needed.
+
+    All data of the store are read only if the numbers are to be ``exact``, or all depends on them.
 
     :raises UnsupportedError: it is no store, or it is damaged.
     """
@@ -46,7 +56,12 @@ def look(overlay: OpenOverlay, progress: Progress) -> Compaction:
             " take no room",
             hint="only snapshot stores can be compacted",
         )
-    return Compaction.of(overlay, progress)
+    if not exact:
+        with suppress(NoSpaceError):
+            at_sight = plan(overlay, subject, request, Compaction.of(overlay, compare=False))
+            if at_sight.steps:
+                return at_sight
+    return plan(overlay, subject, request, Compaction.of(overlay, progress))
 
 
 def plan(

@@ -51,8 +51,13 @@ def merge(
         if output.as_json:
             output.document("overlay-merge", {"path": str(target), "in_place": in_place})
         else:
-            emptied = f" {found.place} is empty." if in_place else ""
-            output.show(f"{target} is {root.name} with its changes.{emptied}")
+            output.show(_sentence(str(target), root.name, str(found.place) if in_place else None))
+
+
+def _sentence(target: str, root: str, emptied: str | None) -> str:
+    if emptied is not None:
+        return f"{target} has the changes in it now, and {emptied} is empty."
+    return f"{target} is {root} with its changes."
 
 
 def _require_one_place(file: "Path | None", *, in_place: bool, replay: bool, force: bool) -> None:

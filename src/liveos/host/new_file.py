@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from liveos.errors import RefusedError
+from liveos.formats.binary import TruncatedError
 from liveos.host import disk
 
 PART_SUFFIX = ".part"
@@ -86,6 +87,19 @@ def data_ranges(path: Path) -> Iterator[tuple[int, int]]:
                 raise
             stop = os.lseek(descriptor, start, os.SEEK_HOLE)
             yield start, stop
+
+
+def read_into(descriptor: int, buffer: memoryview, offset: int) -> None:
+    """Fill a buffer from an open file; one that is used again costs less than new ones.
+
+    :raises TruncatedError: the file became shorter.
+    """
+    while buffer:
+        count = os.preadv(descriptor, [buffer], offset)
+        if not count:
+            raise TruncatedError("the file became shorter while it was read")
+        buffer = buffer[count:]
+        offset += count
 
 
 def _create(part: Path) -> int:

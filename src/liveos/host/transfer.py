@@ -84,7 +84,7 @@ class DurableWriter:
         self._sync: Future[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync")
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
             count = os.pwrite(self._descriptor, view, offset)

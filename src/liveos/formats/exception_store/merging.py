@@ -41,7 +41,7 @@ def composed(
     return bytes(data)
 
 
-def data_runs(data: bytes) -> Iterator[tuple[int, int]]:
+def data_runs(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """(start, stop) of what is left of ``data`` when its blocks of zeros are holes."""
     whole = len(data) // _GRAIN * _GRAIN
     blocks = np.frombuffer(data, np.uint64, whole // 8).reshape(-1, _GRAIN // 8)

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The root with its changes: written to a new file, or in place of the root."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from liveos.formats.binary import ByteSource
 from liveos.formats.exception_store import ExceptionStore, MergedView
 from liveos.formats.exception_store.merging import composed, data_runs, merge_into_origin
 from liveos.formats.ext4.replay import recover
+from liveos.host import disk
 from liveos.host.folder import HostFolder
-from liveos.host.new_file import clone, data_ranges, new_file
+from liveos.host.new_file import clone, data_ranges, new_file, read_into
 from liveos.host.transfer import PIECE, DurableWriter, ReadAhead
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.origin import Origin
@@ -25,6 +24,8 @@ from liveos.operations.overlay.sound import (
 )
 from liveos.operations.overlay.steps import MergeInPlace, WriteMerged
 from liveos.report import Reporter
+
+Buffer = bytes | memoryview
 
 
 def write_merged(step: WriteMerged, reporter: Reporter) -> None:
@@ -39,10 +40,13 @@ def write_merged(step: WriteMerged, reporter: Reporter) -> None:
         with new_file(step.output, parts.view.size, replaces=step.replaces) as descriptor:
             target = _Target(descriptor, reporter)
             with target.writer:
-                if parts.path is not None and clone(parts.path, descriptor, parts.view.size):
+                if parts.path is None:
+                    target.write_all(parts.windows())
+                elif clone(parts.path, descriptor, parts.view.size):
                     target.write_all(parts.exceptions())
                 else:
-                    target.write_all(parts.windows())
+                    target.write_all(parts.unchanged(parts.path))
+                    target.write_all(_without_zeros(parts.exceptions()))
                 if step.replay:
                     target.write_all(parts.replayed())
                 target.writer.finish()
@@ -71,7 +75,7 @@ class _Target:
     def __init__(self, descriptor: int, reporter: Reporter) -> None:
         self.writer = DurableWriter(descriptor, lambda done: reporter.progress(done, None))
 
-    def write_all(self, parts: Iterator[tuple[int, bytes]]) -> None:
+    def write_all(self, parts: Iterable[tuple[int, Buffer]]) -> None:
         for offset, data in parts:
             self.writer.write(offset, data)
 
@@ -108,14 +112,33 @@ class _Parts:
                 length = min(PIECE, piece.length - start)
                 yield piece.offset + start, self.device.read_at(piece.source_offset + start, length)
 
-    def windows(self) -> Iterator[tuple[int, bytes]]:
-        """Everything that is no hole and not zero, for a target that is empty."""
+    def windows(self) -> Iterator[tuple[int, Buffer]]:
+        """Everything that is not zero, for a target that is empty."""
         with ReadAhead(_Composed(self)) as view:
-            for window in np.flatnonzero(self._filled()).tolist():
-                offset = window * PIECE
-                data = view.read_at(offset, min(PIECE, view.size - offset))
-                for start, stop in data_runs(data):
-                    yield offset + start, data[start:stop]
+            read = (
+                (offset, view.read_at(offset, min(PIECE, view.size - offset)))
+                for offset in range(0, view.size, PIECE)
+            )
+            yield from _without_zeros(read)
+
+    def unchanged(self, path: Path) -> Iterator[tuple[int, Buffer]]:
+        """What the view has from its origin, a file of the host, and is no hole and not zero.
+
+        Each piece must be used before the next is asked for.
+        """
+        buffer = memoryview(bytearray(PIECE))
+        with disk.opened(path, os.O_RDONLY) as origin:
+            for offset, length in self._places(path):
+                part = buffer[:length]
+                read_into(origin, part, offset)
+                yield from _without_zeros([(offset, part)])
+
+    def _places(self, path: Path) -> Iterator[tuple[int, int]]:
+        for start, stop in data_ranges(path):
+            begin, end = min(start, self.view.size), min(stop, self.view.size)
+            for piece in self.view.pieces(begin, end - begin):
+                for done in range(0, 0 if piece.stored else piece.length, PIECE):
+                    yield piece.offset + done, min(PIECE, piece.length - done)
 
     def replayed(self) -> Iterator[tuple[int, bytes]]:
         """The blocks that the journal changes."""
@@ -124,19 +147,13 @@ class _Parts:
         for block in recovered.changed_blocks.tolist():
             yield block * size, recovered.read_at(block * size, size)
 
-    def _filled(self) -> NDArray[np.bool_]:
-        """Which windows hold anything, as far as the filesystem of the origin can tell."""
-        filled = np.ones(-(-self.view.size // PIECE), np.bool_)
-        if self.path is not None:
-            filled[:] = False
-            for start, stop in data_ranges(self.path):
-                filled[start // PIECE : -(-stop // PIECE)] = True
-            chunk = self.store.geometry.chunk_size
-            starts = self.store.old.astype(np.int64) * chunk
-            for offset in range(0, chunk, PIECE):
-                inside = starts[starts + offset < self.view.size]
-                filled[(inside + offset) // PIECE] = True
-        return filled
+
+def _without_zeros(parts: Iterable[tuple[int, Buffer]]) -> Iterator[tuple[int, Buffer]]:
+    """The same (offset, bytes) without blocks of zeros, which become holes."""
+    for offset, data in parts:
+        whole = memoryview(data)
+        for start, stop in data_runs(whole):
+            yield offset + start, whole[start:stop]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from liveos.cli.render import heading, size, table, words
@@ -58,13 +58,13 @@ def _lines(changes: Changes) -> list[tuple[str, str]]:
     return [(letter, text) for _, letter, text in sorted(found)]
 
 
-def _block(lines: Sequence[tuple[str, str]]) -> Text:
-    """Some lines together, none of them broken."""
+def _block(lines: Sequence[tuple[str, str]]) -> RenderableType:
+    """Some lines together, none of them broken: a group keeps what its text says of that."""
     block = Text(no_wrap=True, overflow="ignore")
     for letter, path in lines:
         block.append(letter, _STYLES[letter]).append(f" {path}\n")
     block.right_crop(1)
-    return block
+    return Group(block)
 
 
 def _summary(counts: Counter[str]) -> str:

@@ -2,12 +2,13 @@
 """Putting metadata back: what a power cut leaves, and data that are copied and compared."""
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveos.errors import ProblemsFoundError, UnsupportedError
+from liveos.errors import ProblemsFoundError, RefusedError, UnsupportedError
 from liveos.formats.binary import MemorySource
 from liveos.formats.exception_store import (
     metadata_spans,
@@ -18,7 +19,10 @@ from liveos.formats.exception_store import (
 )
 from liveos.formats.exception_store.spans import Span, SpannedSource
 from liveos.formats.exception_store.text import write_text
+from liveos.medium.overlay.locate import open_overlay
 from liveos.operations.overlay.perform.restore import compare_sums, copy_data, put_back
+from liveos.operations.overlay.plans.restore import NewStore, plan_into, plan_new
+from liveos.operations.overlay.steps import RestoreInto, RestoreNew, Subject
 from liveos.report import NullReporter
 from tests.data.snapshot_cases import Recorded, recorded, recordings
 from tests.unit.formats.exception_store.kernel_model import KernelModel
@@ -135,3 +139,33 @@ def test_data_that_changed_since_the_dump_are_noticed() -> None:
         compare_sums(text, 4096, MemorySource(bytes(changed)))
     without = MemorySource("".join(write_text(source, store)).encode())
     compare_sums(without, 4096, MemorySource(bytes(changed)))
+
+
+def test_the_plan_of_a_new_store_says_what_it_will_lack(tmp_path: Path) -> None:
+    recording, path, output = packed(filled([9])), tmp_path / "pack", tmp_path / "new"
+    plan = plan_new(recording, path, NewStore(output))
+    assert plan.steps == (RestoreNew(path, output, SIZE, None, replaces=False),)
+    assert plan.destroys == ()
+    assert any("9 chunks" in note for note in plan.notes)
+    output.write_bytes(b"mine")
+    with pytest.raises(RefusedError, match="exists"):
+        plan_new(recording, path, NewStore(output))
+    (lost,) = plan_new(recording, path, NewStore(output, force=True)).destroys
+    assert str(output) in lost
+
+
+def test_the_plan_of_putting_back_compares_what_there_is(tmp_path: Path) -> None:
+    path, store = tmp_path / "pack", tmp_path / "store"
+    store.write_bytes(filled([9]))
+    with open_overlay(str(store)) as overlay:
+        subject = Subject(str(store), None, overlay.place)
+        plan = plan_into(packed(filled([4, 7])), path, overlay, subject)
+        assert plan.steps == (RestoreInto(path, subject),)
+        assert "9 changed chunks" in plan.destroys[0]
+        assert "11 changed chunks" in plan.destroys[0]
+        without_header = packed(filled([4]), Span.single(1024, 1024))
+        with pytest.raises(UnsupportedError, match="header"):
+            plan_into(without_header, path, overlay, subject)
+        longer = packed(filled([4]) + bytes(1024))
+        with pytest.raises(RefusedError, match=str(SIZE + 1024)):
+            plan_into(longer, path, overlay, subject)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.measure import Ratio, copy_and_sync, median, run
 from liveos.formats.binary import FileSource
@@ -17,7 +18,7 @@ from liveos.medium.overlay.view import OverlayView
 
 GEOMETRY = Geometry(8)
 ROOT_SIZE = "4G"
-BASE_FILES, NEW_FILES = 2000, 600  # of a MiB each; every third is deleted again
+BASE_FILES, NEW_FILES = 2000, 1500  # of a MiB each; every third new one is deleted again
 JOURNALED = 16  # files whose blocks are in the journal, too
 TIMES = 5
 _MIB = 1 << 20
@@ -25,15 +26,19 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A root, and a store of about 1.2 GiB over it whose filesystem needs recovery."""
+    """A root, and a store of 1.5 GiB over it whose filesystem needs recovery.
+
+    ``small`` has a quarter of the store's exceptions: changes of some hundred MiB are usual.
+    """
 
     origin: Path
     store: Path
+    small: Path
 
 
 def make(directory: Path) -> Scene:
     """The root with files, changed by debugfs; the changes lie in the store in runs at random."""
-    scene = Scene(directory / "rootfs.img", directory / "overlay")
+    scene = Scene(*(directory / name for name in ("rootfs.img", "overlay", "small")))
     tree, changed, noise = directory / "tree", directory / "changed.img", directory / "noise"
     tree.mkdir()
     for number in range(BASE_FILES):
@@ -97,12 +102,12 @@ def _once(scene: Scene, scratch: Path, live: Path) -> tuple[float, float, float,
     run(["sync", str(copy)])
     copied = time.perf_counter() - start
     copy.unlink()
-    words: list[str | Path] = [scene.store, "--origin", scene.origin, "-o", new]
-    merged = _liveos("overlay", "merge", *words)
+    ending: list[str | Path] = ["--origin", scene.origin, "-o", new]
+    merged = _liveos("overlay", "merge", scene.small, *ending)
     new.unlink()
     copied_live = copy_and_sync(live, copy)
     copy.unlink()
-    compacted = _liveos("overlay", "compact", *words)
+    compacted = _liveos("overlay", "compact", scene.store, *ending)
     new.unlink()
     return copied, merged, copied_live, _replay(scene), compacted
 
@@ -139,13 +144,19 @@ def _write_store(scene: Scene, changed: Path) -> None:
         [start + np.flatnonzero((old[start : start + 8192] != new[start : start + 8192]).any(1))
          for start in range(0, len(old), 8192)]
     )  # fmt: skip
-    runs = np.array_split(chunks, len(chunks) // 64)
-    order = np.random.default_rng(1).permutation(len(runs))
-    with scene.store.open("w+b") as file:
-        file.truncate(2 * GEOMETRY.chunks_for(len(chunks)) * GEOMETRY.chunk_size)
+    runs = np.array_split(chunks.astype(np.uint64), len(chunks) // 64)
+    order = np.random.default_rng(1).permutation(len(runs)).tolist()
+    _write_runs(scene.store, [runs[place] for place in order], new)
+    _write_runs(scene.small, [runs[place] for place in order[::4]], new)
+
+
+def _write_runs(path: Path, runs: list[NDArray[np.uint64]], new: NDArray[np.uint64]) -> None:
+    with path.open("w+b") as file:
+        records = sum(len(each) for each in runs)
+        file.truncate(2 * GEOMETRY.chunks_for(records) * GEOMETRY.chunk_size)
         writer = StoreWriter(_Sink(file.fileno()), GEOMETRY)
-        for place in order.tolist():
-            writer.append_rows(runs[place], new[runs[place]].view(np.uint8))
+        for each in runs:
+            writer.append_rows(each, new[each].view(np.uint8))
         writer.finish()
         os.fsync(file.fileno())
 

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many small things to ask of one guest, each by itself: a boot costs more than all of them."""
 
+import fcntl
 import gzip
-from collections.abc import Iterator
+import os
+import pickle
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
 from tests.data.snapshot_cases import written_pattern
-from tests.vm.snapshot_guest import LIBRARY, SUITES, GuestResult, run_guest
+from tests.vm.snapshot_guest import LIBRARY, GuestResult, run_guest
 
 # files FILE: the sums of everything below mnt; tidy: take away what a failed errand left.
 _MORE = r"""
@@ -20,6 +23,7 @@ tidy() {
 }
 """
 _WRITES_SIZE = 4 << 20
+T = TypeVar("T")
 
 
 @dataclass
@@ -84,9 +88,17 @@ def answer_of(result: GuestResult, name: str) -> Answer:
     return Answer(files)
 
 
-def guests(name: str) -> list[Any]:
-    """The kernels as parameters of a fixture; tests with one guest run in one process."""
-    return [
-        pytest.param(suite, id=suite, marks=pytest.mark.xdist_group(f"{name}-{suite}"))
-        for suite in SUITES
-    ]
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], T]) -> T:
+    """What ``make`` gives, made by one of the processes that run these tests side by side."""
+    home = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        home = home.parent
+    kept = home / name
+    with (home / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.exists():
+            given: T = pickle.loads(kept.read_bytes())
+            return given
+        made = make()
+        kept.write_bytes(pickle.dumps(made))
+    return made

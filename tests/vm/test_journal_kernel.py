@@ -19,8 +19,8 @@ from tests.data.snapshot_cases import recordings
 from tests.tools.formats.test_ext4_transaction import made
 from tests.unit.formats.ext4 import journals
 from tests.unit.formats.ext4.power_cuts import CutDisk, Disk
-from tests.vm.errands import Answer, Errands, answer_of, guests
-from tests.vm.snapshot_guest import GuestResult
+from tests.vm.errands import Answer, Errands, answer_of, once
+from tests.vm.snapshot_guest import SUITES, GuestResult
 
 pytestmark = pytest.mark.vm
 
@@ -85,9 +85,10 @@ class Asked:
         return answer_of(self.result, name)
 
 
-@pytest.fixture(scope="module", params=guests("journals"))
+@pytest.fixture(scope="module", params=SUITES)
 def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    return asked(request.param, tmp_path_factory.mktemp("journals"))
+    home = tmp_path_factory.mktemp("journals")
+    return once(tmp_path_factory, f"journals-{request.param}", lambda: asked(request.param, home))
 
 
 def asked(suite: str, home: Path) -> Asked:

@@ -32,8 +32,8 @@ from liveos.medium.overlay.check import StoreState, check_store
 from liveos.medium.overlay.forecast import Ending, forecast_blank
 from tests.data.snapshot_cases import Recorded, origin_pattern, recordings
 from tests.unit.formats.exception_store.power_cuts import Device, Tape
-from tests.vm.errands import Answer, Errands, answer_of, guests
-from tests.vm.snapshot_guest import GuestResult
+from tests.vm.errands import Answer, Errands, answer_of, once
+from tests.vm.snapshot_guest import SUITES, GuestResult
 
 pytestmark = pytest.mark.vm
 
@@ -173,9 +173,10 @@ class Asked:
         return answer_of(self.result, name)
 
 
-@pytest.fixture(scope="module", params=guests("overlays"))
+@pytest.fixture(scope="module", params=SUITES)
 def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    return asked(request.param, tmp_path_factory.mktemp("overlays"))
+    home = tmp_path_factory.mktemp("overlays")
+    return once(tmp_path_factory, f"overlays-{request.param}", lambda: asked(request.param, home))
 
 
 def asked(suite: str, home: Path) -> Asked:

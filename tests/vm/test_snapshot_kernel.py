@@ -25,8 +25,8 @@ from liveos.formats.exception_store import (
 from tests.data.snapshot_cases import SECTOR, Put, origin_pattern, pattern, written_pattern
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 from tests.unit.formats.exception_store.test_properties import MemorySink
-from tests.vm.errands import guests
-from tests.vm.snapshot_guest import GuestResult, run_guest
+from tests.vm.errands import once
+from tests.vm.snapshot_guest import SUITES, GuestResult, run_guest
 
 pytestmark = pytest.mark.vm
 
@@ -118,11 +118,14 @@ def script(ours: Ours) -> str:
     """
 
 
-@pytest.fixture(scope="module", params=guests("stores"))
+@pytest.fixture(scope="module", params=SUITES)
 def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> GuestResult:
     inputs = {ours.name: ours.store for ours in STORES}
     inputs |= {"origin": ORIGIN, "writes": written_pattern()}
-    return run_guest(request.param, "\n".join(map(script, STORES)), inputs)
+    lines = "\n".join(map(script, STORES))
+    return once(
+        tmp_path_factory, f"stores-{request.param}", lambda: run_guest(request.param, lines, inputs)
+    )
 
 
 def model_of(ours: Ours) -> KernelModel:

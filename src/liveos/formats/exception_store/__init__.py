@@ -27,7 +27,12 @@ from liveos.formats.exception_store.kernel import (
     KernelRules,
 )
 from liveos.formats.exception_store.packed import PackedStore, is_pack, read_pack, write_pack
-from liveos.formats.exception_store.reader import ExceptionStore, Tail, read_store
+from liveos.formats.exception_store.reader import (
+    ExceptionStore,
+    Tail,
+    count_exceptions,
+    read_store,
+)
 from liveos.formats.exception_store.spans import Span, metadata_spans
 from liveos.formats.exception_store.status import (
     LIVEOS_CHUNK_SECTORS,
@@ -76,6 +81,7 @@ __all__ = [
     "UnterminatedStoreError",
     "Usage",
     "VersionError",
+    "count_exceptions",
     "create",
     "is_pack",
     "metadata_spans",

@@ -130,6 +130,20 @@ def read_store(
     return ExceptionStore(header, source.size, old, new, scan.tail, scan.end is not None)
 
 
+def count_exceptions(source: ByteSource) -> int:
+    """How long the list of a store is; keeps nothing of it.
+
+    :raises StoreError: the header is not one that the kernel loads.
+    """
+    count = 0
+    for block in _metadata_blocks(source, read_header(source).geometry()):
+        used = _length_of_list(block["new"])
+        count += used
+        if used < len(block):
+            break
+    return count
+
+
 class _Scan:
     """The state between blocks of slots: columns so far, the end of the list, what follows it."""
 

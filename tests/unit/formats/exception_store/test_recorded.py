@@ -14,6 +14,7 @@ from liveos.formats.exception_store import (
     AmbiguousStoreError,
     MergedView,
     StoreError,
+    count_exceptions,
     read_header,
     read_store,
     status_line,
@@ -55,6 +56,12 @@ def whole_view(one: Recorded) -> bytes:
 def test_status_line_is_the_kernels(one: Recorded) -> None:
     source = MemorySource(one.store)
     assert status_line(source, kernel=KERNEL[one.suite]) == one.facts["reloaded"]
+
+
+@pytest.mark.parametrize("one", recorded(lambda one: "reloaded" in one.facts))
+def test_counting_the_list_is_as_reading_it(one: Recorded) -> None:
+    source = MemorySource(one.store)
+    assert count_exceptions(source) == read_store(source).count
 
 
 # The kernel takes the high bits of a data chunk for a length; nobody should follow it there.

@@ -146,7 +146,7 @@ def test_the_plan_of_a_new_store_says_what_it_will_lack(tmp_path: Path) -> None:
     plan = plan_new(recording, path, NewStore(output))
     assert plan.steps == (RestoreNew(path, output, SIZE, None, replaces=False),)
     assert plan.destroys == ()
-    assert any("9 chunks" in note for note in plan.notes)
+    assert any("9 changed chunks" in note for note in plan.notes)
     output.write_bytes(b"mine")
     with pytest.raises(RefusedError, match="exists"):
         plan_new(recording, path, NewStore(output))

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from liveos.errors import RefusedError, UnsupportedError
 from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.exception_store import SECTOR
+from liveos.formats.exception_store import SECTOR, count_exceptions
 from liveos.formats.exception_store.spans import SpannedSource
 from liveos.host.new_file import part_of
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.medium.overlay.recording import read_legible
 from liveos.operations.overlay.steps import RestoreInto, RestoreNew, Subject
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
@@ -28,7 +27,6 @@ class NewStore:
 
 def plan_new(recording: SpannedSource, path: Path, request: NewStore) -> Plan:
     """Make a new store by the recording in ``path``."""
-    legible = read_legible(recording)
     output = request.output
     destroys = tuple(
         f"{place} as it is now ({format_size(place.stat().st_size)})"
@@ -40,12 +38,12 @@ def plan_new(recording: SpannedSource, path: Path, request: NewStore) -> Plan:
             f"{output} or what an interrupted run left of it exists",
             hint="choose another name, or add --force to replace it",
         )
-    without = f"the data of {legible.store.count} chunks are not in {path}: they will be zeros"
+    without = f"the data of its {_changes(recording)} are not in {path}: they will be zeros"
     return Plan(
         title=f"restore {path} as the new store {output}",
         steps=(RestoreNew(path, output, recording.size, request.data, request.force),),
         destroys=destroys,
-        notes=() if request.data or not legible.store.count else (without,),
+        notes=() if request.data else (without,),
     )
 
 
@@ -63,13 +61,13 @@ def plan_into(recording: SpannedSource, path: Path, overlay: OpenOverlay, subjec
     return Plan(
         title=f"restore {subject} by {path}",
         steps=(RestoreInto(path, subject),),
-        destroys=(f"the list in {subject} ({_changes(store)}); {path} has {_changes(recording)}",),
+        destroys=(f"what {subject} has now: {_changes(store)}; {path} has {_changes(recording)}",),
         notes=("if it is interrupted the store is marked invalid: run it again",),
     )
 
 
 def _changes(source: ByteSource) -> str:
     try:
-        return f"{read_legible(source).store.count} changed chunks"
+        return f"{count_exceptions(source)} changed chunks"
     except FormatError:
-        return "which cannot be read"
+        return "list, which cannot be read"

@@ -35,7 +35,12 @@ def run(*words: str | Path, stdin: bytes = b"", good: tuple[int, ...] = (0,)) ->
 
 
 def make(
-    directory: Path, *options: str, size: int = 48, files: int = 30, journal: bool = False
+    directory: Path,
+    *options: str,
+    size: int = 48,
+    files: int = 30,
+    journal: bool = False,
+    chunk_sectors: int = 8,
 ) -> Case:
     """A root of ``size`` MiB, some of whose files were deleted and others written.
 
@@ -61,7 +66,7 @@ def make(
     run("e2fsck", "-fy", view, good=(0, 1))
     kept |= {name: data for name, data in new.items() if int(name[3:]) % 2}
     store = directory / "overlay"
-    model = KernelModel(bytearray((size - 8) * MIB), origin.read_bytes())
+    model = KernelModel(bytearray((size - 8) * MIB), origin.read_bytes(), chunk_sectors)
     fill(model, dice.randbytes(8 * CHUNK), view)
     if journal:
         _pending(directory, view)

@@ -2,6 +2,7 @@
 """``overlay compact`` on stores over real filesystems: e2fsprogs judge what is left."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,17 @@ def test_no_room_for_two(
     inode = case.store.stat().st_ino
     assert compact(case, "--yes") == ExitStatus.DONE
     assert case.store.stat().st_ino == inode
+    assert_files(case, case.store, tmp_path)
+
+
+def test_a_full_store_whose_journal_waits(case: stores.Case, tmp_path: Path) -> None:
+    """What an overflow leaves: the replay finds no room before something is dropped."""
+    with FileSource(case.store) as source:
+        store = read_store(source)
+        size = store.geometry.chunks_for(store.count) * store.geometry.chunk_size
+    os.truncate(case.store, size)
+    assert compact(case, "--yes", "--in-place") == ExitStatus.DONE
+    assert case.store.stat().st_size == size
     assert_files(case, case.store, tmp_path)
 
 

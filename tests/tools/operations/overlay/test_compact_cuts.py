@@ -26,10 +26,11 @@ from tests.unit.formats.exception_store.power_cuts import Device, luck
 pytestmark = pytest.mark.tools
 
 VARIANTS = {
-    "clean": ([], False),
-    "journal": ([], True),
-    "small-blocks": (["-t", "ext4", "-b", "1024"], True),
-    "old": (["-t", "ext3"], True),
+    "clean": ([], False, 8),
+    "journal": ([], True, 8),
+    "small-blocks": (["-t", "ext4", "-b", "1024"], True, 8),
+    "large-chunks": (["-t", "ext4", "-b", "1024"], True, 32),
+    "old": (["-t", "ext3"], True, 8),
 }
 
 
@@ -46,9 +47,11 @@ class Scene:
 
 @pytest.fixture(params=VARIANTS, scope="module")
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    options, journal = VARIANTS[request.param]
+    options, journal, sectors = VARIANTS[request.param]
     directory = tmp_path_factory.mktemp("cuts")
-    case = stores.make(directory, *options, size=16, files=8, journal=journal)
+    case = stores.make(
+        directory, *options, size=16, files=8, journal=journal, chunk_sectors=sectors
+    )
     origin, store = MemorySource(case.origin.read_bytes()), case.store.read_bytes()
     recovered = stores.recovered(case.view, directory / "recovered.img")
     expected = np.fromfile(recovered, np.uint8)
@@ -146,7 +149,9 @@ def test_new_store(scene: Scene, seed: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert after.is_compact
     assert after.store.is_canonical
     records = len(meant.live)
-    allocated, metadata = 8 * (2 + records + records // 256), 8 * (records // 256 + 2)
+    sectors = meant.geometry.chunk_sectors
+    areas = records // (sectors * 32) + 1
+    allocated, metadata = sectors * (1 + areas + records), sectors * (1 + areas)
     assert status_line(new) == f"{allocated}/{len(scene.store) // 512} {metadata}"
     again = Device(bytes(len(scene.store)))
     write_compacted(after, again)

@@ -89,7 +89,10 @@ def answer_of(result: GuestResult, name: str) -> Answer:
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], T]) -> T:
-    """What ``make`` gives, made by one of the processes that run these tests side by side."""
+    """What ``make`` gives, made by one of the processes that run these tests side by side.
+
+    (With pytest 9.2, pytest-xdist 3.8 does not keep the tests of an ``xdist_group`` together.)
+    """
     home = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         home = home.parent

@@ -46,7 +46,8 @@ def restore_new(step: RestoreNew, reporter: Reporter) -> None:
             compare_sums(file, store.geometry.chunk_size, data)
             copy_data(sink, store, data, reporter)
         for offset, content in kept_pieces(recording):
-            sink.write_at(offset, content)
+            if any(content):
+                sink.write_at(offset, content)
 
 
 def restore_into(step: RestoreInto) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from liveos import __version__
-from liveos.cli.verbs import OVERLAY_VERBS
+from liveos.cli.verbs import HOME_VERBS, OVERLAY_VERBS
 from liveos.cli.verbs import VERBS as SUMMARIES
 from liveos.errors import ExitStatus
 from tests.unit.commands import ROOT, VERBS, options
@@ -130,7 +130,11 @@ def test_the_man_page_has_no_verb_that_does_not_exist() -> None:
 
 
 def test_help_shows_for_each_verb_what_the_verb_says_itself() -> None:
-    summaries = {**SUMMARIES, **{f"overlay {name}": text for name, text in OVERLAY_VERBS.items()}}
+    groups = {"overlay": OVERLAY_VERBS, "home": HOME_VERBS}
+    inner = {
+        f"{group} {name}": text for group, all_of in groups.items() for name, text in all_of.items()
+    }
+    summaries = {**SUMMARIES, **inner}
     for name, verb in VERBS.items():
         assert summaries[name] == verb.help.splitlines()[0]
 

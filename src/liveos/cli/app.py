@@ -10,7 +10,7 @@ from liveos import __version__
 from liveos.cli.lazy import LazyGroup
 from liveos.cli.options import verb
 from liveos.cli.output import Output
-from liveos.cli.verbs import OVERLAY_VERBS, VERBS
+from liveos.cli.verbs import HOME_VERBS, OVERLAY_VERBS, VERBS
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with one value
@@ -42,12 +42,35 @@ def before_the_overlay_verb(_output: Output) -> None:
     """See, check, repair and reshape the persistent overlay."""
 
 
+class HomeVerbs(LazyGroup):
+    """``liveos home VERB``."""
+
+    package = "liveos.cli.home"
+    summaries: ClassVar[Mapping[str, str]] = HOME_VERBS
+
+
+home = typer.Typer(
+    name="home",
+    cls=HomeVerbs,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+@home.callback()
+@verb
+def before_the_home_verb(_output: Output) -> None:
+    """See, make and remove the persistent home."""
+
+
 class Verbs(LazyGroup):
     """``liveos VERB``."""
 
     package = "liveos.cli"
     summaries: ClassVar[Mapping[str, str]] = VERBS
-    groups: ClassVar[Mapping[str, typer.Typer]] = {"overlay": overlay}
+    groups: ClassVar[Mapping[str, typer.Typer]] = {"overlay": overlay, "home": home}
 
 
 app = typer.Typer(

@@ -27,3 +27,10 @@ OVERLAY_VERBS = {
     "reset": "Forget every change: make the overlay an empty one of the same size.",
 }
 """Verbs after ``overlay``: functions of the modules ``liveos.cli.overlay.NAME``."""
+
+HOME_VERBS = {
+    "status": "Show the home of an image: its kind, size and keys, and what mounts it at boot.",
+    "create": "Give an image a home of its own, which a reset of the overlay leaves alone.",
+    "remove": "Delete the home of an image, with every file in it.",
+}
+"""Verbs after ``home``: functions of the modules ``liveos.cli.home.NAME``."""

@@ -61,24 +61,28 @@ MKFS_FAT = Tool(
     ("--help",), minimum="4.1",
 )  # fmt: skip
 MKE2FS = Tool(
-    ("mke2fs",), "e2fsprogs", "e2fsprogs", ("install",), "makes ext4 filesystems",
+    ("mke2fs",), "e2fsprogs", "e2fsprogs", ("install", "home"), "makes ext4 filesystems",
     ("-V",), minimum="1.45",
 )  # fmt: skip
 DEBUGFS = Tool(
-    ("debugfs",), "e2fsprogs", "e2fsprogs", ("install",), "edits ext4 filesystems in files",
-    ("-V",), minimum="1.45",
+    ("debugfs",), "e2fsprogs", "e2fsprogs", ("install", "overlay", "home"),
+    "edits ext4 filesystems", ("-V",), minimum="1.45",
 )  # fmt: skip
 E2FSCK = Tool(
-    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install", "overlay"),
+    ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install", "overlay", "home"),
     "checks ext4 filesystems in files", ("-V",), minimum="1.45",
 )  # fmt: skip
 MTOOLS = Tool(
-    ("mtools",), "mtools", "mtools", ("install", "boot", "prove"),
+    ("mtools",), "mtools", "mtools", ("install", "boot", "prove", "overlay", "home"),
     "reads and writes FAT filesystems in files", minimum="4.0.18",
 )  # fmt: skip
 BLKID = Tool(
     ("blkid",), "util-linux", "util-linux", ("install",), "names what an existing target holds",
     minimum="2.35",
+)  # fmt: skip
+CRYPTSETUP = Tool(
+    ("cryptsetup",), "cryptsetup", "cryptsetup-bin", ("home",), "makes encrypted volumes",
+    minimum="2.4",
 )  # fmt: skip
 DMSETUP = Tool(
     ("dmsetup",), "device-mapper", "dmsetup", ("overlay status",),
@@ -103,6 +107,6 @@ QEMU_IO = Tool(
 )  # fmt: skip
 
 ALL_TOOLS = (
-    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, MTOOLS, BLKID, DMSETUP, GRUB_MKIMAGE, QEMU, QEMU_IMG,
-    QEMU_IO,
+    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, MTOOLS, BLKID, CRYPTSETUP, DMSETUP, GRUB_MKIMAGE,
+    QEMU, QEMU_IMG, QEMU_IO,
 )  # fmt: skip

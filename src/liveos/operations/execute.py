@@ -17,6 +17,8 @@ from liveos.host import disk, interrupts
 from liveos.host.run import require, run
 from liveos.host.target import TargetKind, look_at
 from liveos.operations import perform
+from liveos.operations.home.perform.step import perform_home_step
+from liveos.operations.home.steps import HomeStep
 from liveos.operations.overlay.perform.step import perform_overlay_step
 from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.perform import Session
@@ -62,6 +64,8 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
             reporter.step(step.title, number, len(plan.steps))
             if isinstance(step, OverlayStep):
                 perform_overlay_step(step, reporter)
+            elif isinstance(step, HomeStep):
+                perform_home_step(step, reporter)
             else:
                 _perform(step, session)
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from liveos.host.target import Target
 from liveos.host.tools import Tool
+from liveos.operations.home.steps import HomeStep
 from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.steps import Step
 
@@ -24,7 +25,7 @@ class Plan:
     """
 
     title: str
-    steps: tuple[Step | OverlayStep, ...]
+    steps: tuple[Step | OverlayStep | HomeStep, ...]
     destroys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     needs: tuple[Tool, ...] = ()

@@ -52,6 +52,10 @@ OPERATIONS = {
     "shrink": Operation(
         lambda folder: folder.resize("overlay", 10_001), {**BEFORE, "overlay": OLD[:10_001]}
     ),
+    "publish": Operation(
+        lambda folder: folder.publish("new", "it"),
+        {"overlay": OLD, "it": NEW, "other": b"other"},
+    ),
     "remove": Operation(lambda folder: folder.remove("overlay"), {"new": NEW, "other": b"other"}),
 }
 

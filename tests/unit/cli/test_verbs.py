@@ -14,6 +14,9 @@ VERBS = sorted(COMMANDS)
 # The words after a verb that name a source, and one that it may write where it takes one.
 WITH_SOURCE = {
     "boot": ["{source}"],
+    "home create": ["--size", "64M", "--plain", "--yes", "{source}"],
+    "home remove": ["--yes", "{source}"],
+    "home status": ["{source}"],
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "overlay check": ["{source}"],

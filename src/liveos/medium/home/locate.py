@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The home of an image on a stick: where it lies or would lie, and what the image does with it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from liveos.errors import UnsupportedError, UsageError
+from liveos.formats.binary import ByteSource, FileSource, FormatError
+from liveos.formats.tree import FileTree
+from liveos.host.folder import FolderFile
+from liveos.medium.home.mounting import (
+    LiveSystem,
+    Mounting,
+    choose_mounting,
+    read_live_system,
+)
+from liveos.medium.images import find_images, find_payloads
+from liveos.medium.model import Image, Overlay, PersistenceKind
+from liveos.medium.open_scene import scene_of_directory, scene_of_file
+from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
+from liveos.medium.overlay.origin import origin_in
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume
+
+HOME_NAME = "home.img"
+"""What livesys looks for in the directory of its image."""
+
+_READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHome:
+    """An image of a stick, open for reading, with or without a home.
+
+    ``place`` is where its home is or would be, ``source`` the bytes of one that is there.
+    ``tree`` are the files of the root, ``system`` what they tell; None where they cannot be read.
+    ``overlay_used`` means that the image has been started with an overlay of its own before.
+    """
+
+    place: FolderFile
+    directory: str
+    source: ByteSource | None
+    image: Image
+    tree: FileTree | None
+    system: LiveSystem | None
+    overlay_used: bool
+
+    def mounting(self, *, encrypted: bool) -> Mounting:
+        """How a home of this kind would be mounted."""
+        return choose_mounting(self.system, self.image, self.directory, encrypted=encrypted)
+
+
+@contextmanager
+def open_home(spec: str) -> Iterator[OpenHome]:
+    """The image that ``spec`` names: a stick, a device or a directory, with ``:NAME`` or not.
+
+    :raises UsageError: there is no such thing, or it is not clear which image is meant.
+    :raises UnsupportedError: it is no stick, or one that cannot be read.
+    """
+    path, name = parse_spec(spec)
+    try:
+        if path.is_dir():
+            yield _found(scene_of_directory(path), name)
+        else:
+            with FileSource(path) as source:
+                yield _found(scene_of_file(path, source), name)
+    except FormatError as error:
+        raise UnsupportedError(f"{spec}: {error}", hint="liveos inspect shows more") from error
+    except FileNotFoundError as error:
+        hint = "give a stick, or stick.img:NAME"
+        raise UsageError(f"{error.filename}: there is no such file", hint=hint) from error
+
+
+def _found(scene: Scene, name: str | None) -> OpenHome:
+    payload = choose_payload(scene, name)
+    volume, directory = payload.volume, payload.directory
+    if volume.filesystem in _READ_ONLY:
+        raise UnsupportedError(
+            f"{scene.path} is read-only: a home is a file beside an image on a stick",
+            hint="liveos install puts the image onto one",
+        )
+    images = zip(find_payloads(scene), find_images(scene).images, strict=True)
+    image = next(each for other, each in images if other.node.path == payload.node.path)
+    tree = origin_in(volume, payload.node).tree
+    home = volume.find_file(f"/{directory}/{HOME_NAME}")
+    return OpenHome(
+        place=place_in(volume, home.path if home else f"/{directory}/{HOME_NAME}"),
+        directory=directory,
+        source=volume.tree.open(home) if home else None,
+        image=image,
+        tree=tree,
+        system=None if tree is None else read_live_system(tree),
+        overlay_used=_is_used(volume, image.overlay),
+    )
+
+
+def _is_used(volume: Volume, overlay: Overlay | None) -> bool:
+    """Whether an overlay may know of a user already; a blank one cannot."""
+    if overlay is None:
+        return False
+    if overlay.kind is PersistenceKind.DIRECTORY:
+        return bool(volume.list_names(overlay.path))
+    return overlay.state != "blank"

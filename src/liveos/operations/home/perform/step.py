@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which function does which step for a home."""
+
+from typing import assert_never
+
+from liveos.operations.home.perform.create import create_home
+from liveos.operations.home.perform.remove import remove_home
+from liveos.operations.home.steps import CreateHome, HomeStep, RemoveHome
+from liveos.report import Reporter
+
+
+def perform_home_step(step: HomeStep, reporter: Reporter) -> None:
+    """Do one step; ``liveos.operations.execute`` alone calls this."""
+    match step:
+        case CreateHome():
+            create_home(step, reporter)
+        case RemoveHome():
+            remove_home(step)
+        case _:
+            assert_never(step)

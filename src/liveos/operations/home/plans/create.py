@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of ``home create``."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
+from liveos.host.fat_folder import FatFolder
+from liveos.host.folder import Folder
+from liveos.host.luks import HEADER_SIZE, Key
+from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
+from liveos.host.volumes import SAFE_FEATURES
+from liveos.medium.home.locate import OpenHome
+from liveos.medium.home.mounting import HomeWay, Mounting
+from liveos.operations.home.steps import NEW, CreateHome, Encryption
+from liveos.operations.plan import Plan
+from liveos.sizes import Size, format_size
+
+_MIB = 1 << 20
+_LEAST = 32 * _MIB
+# Left free where a home takes the rest: the stick's own filesystem needs a little to go on.
+_SPARE = 4 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class HomeWish:
+    """What is asked for; the UUIDs are those of the ext4 and of the LUKS volume around it."""
+
+    size: Size
+    uuid: UUID
+    luks_uuid: UUID | None = None
+
+
+def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
+    """Make a home where there is none.
+
+    :raises RefusedError: there is one.
+    :raises UnsupportedError: the image cannot mount it.
+    :raises NoSpaceError: it does not fit, or is too small for a filesystem.
+    """
+    encryption = None if wish.luks_uuid is None else Encryption(wish.luks_uuid)
+    if found.source is not None:
+        raise RefusedError(
+            f"{found.place} exists",
+            hint=f"liveos home status {spec} shows it; liveos home remove {spec} deletes it",
+        )
+    mounting = found.mounting(encrypted=encryption is not None)
+    _require_mountable(found, mounting, encrypted=encryption is not None)
+    size = _size(found.place.folder, wish, encrypted=encryption is not None)
+    stale = found.place.name + NEW in found.place.folder.names()
+    step = CreateHome(
+        spec=spec,
+        place=found.place,
+        size=size,
+        uuid=wish.uuid,
+        features=SAFE_FEATURES,
+        encryption=encryption,
+        user=found.overlay_used,
+        targeted=found.system is not None and found.system.targeted,
+        stale=stale,
+    )
+    kind = "a plain" if encryption is None else "an encrypted"
+    return Plan(
+        title=f"make {kind} home of {format_size(size)} for {found.image.name}",
+        steps=(step,),
+        destroys=(f"{found.place}{NEW}, left by a run that was cut off",) if stale else (),
+        notes=tuple(_notes(found, mounting)),
+        needs=_tools(found.place.folder, encrypted=encryption is not None),
+    )
+
+
+def with_key(plan: Plan, key: Key) -> Plan:
+    """The plan of an encrypted home, when the key is known."""
+    (step,) = plan.steps
+    assert isinstance(step, CreateHome)
+    assert step.encryption is not None
+    notes = plan.notes
+    if key.secret().endswith((b"\n", b"\r")):
+        notes += (f"{key} ends with a line end, which nobody can type at boot",)
+    step = replace(step, encryption=replace(step.encryption, key=key))
+    return replace(plan, steps=(step,), notes=notes)
+
+
+def _require_mountable(found: OpenHome, mounting: Mounting, *, encrypted: bool) -> None:
+    if mounting.way in {HomeWay.LIVESYS, HomeWay.MOUNT_EXTRA}:
+        return
+    plainly = encrypted and found.mounting(encrypted=False).way in {
+        HomeWay.LIVESYS,
+        HomeWay.MOUNT_EXTRA,
+    }
+    raise UnsupportedError(
+        f"{found.image.name} would not mount {found.place.name}: {mounting.reason}",
+        hint="a plain one could be mounted: --plain"
+        if plainly
+        else "an overlay keeps /home with everything else: liveos overlay status",
+    )
+
+
+def _size(folder: Folder, wish: HomeWish, *, encrypted: bool) -> int:
+    """Whole mebibytes, for there is nothing smaller in a LUKS volume or an ext4 that helps."""
+    free, limit = folder.free(), folder.limit()
+    least = _LEAST + (HEADER_SIZE if encrypted else 0)
+    left = max(0, free - _SPARE)
+    if limit is not None and wish.size.bytes is None:
+        left = min(left, limit)
+    size = wish.size.of(free, left=left) // _MIB * _MIB
+    if limit is not None and size > limit:
+        raise NoSpaceError(
+            f"the filesystem of {folder} takes files of up to {limit} bytes, and"
+            f" {format_size(size)} are asked for",
+            hint=f"the largest home that is possible here is {limit // _MIB}M",
+        )
+    if size > free:
+        raise NoSpaceError(
+            f"{folder} has {format_size(free)} free, and {format_size(size)} are asked for",
+            hint="choose a smaller size, or make room there",
+        )
+    if size < least:
+        raise NoSpaceError(
+            f"a home of {format_size(size)} is too small: it needs {format_size(least)}",
+            hint=f"{format_size(free)} are free",
+        )
+    return size
+
+
+def _notes(found: OpenHome, mounting: Mounting) -> list[str]:
+    notes = [f"at boot: {mounting.reason}", *mounting.warnings]
+    if mounting.words:
+        notes.append(f"add to the kernel line of each boot entry: {' '.join(mounting.words)}")
+    if found.overlay_used:
+        notes.append("the overlay is in use, so the live user's directory is made here, as 1000")
+    return notes
+
+
+def _tools(folder: Folder, *, encrypted: bool) -> tuple[Tool, ...]:
+    fat = (MTOOLS,) if isinstance(folder, FatFolder) else ()
+    return (MKE2FS, DEBUGFS, E2FSCK, *((CRYPTSETUP,) if encrypted else ()), *fat)

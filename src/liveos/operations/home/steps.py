@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that change homes: a closed union of frozen dataclasses.
+
+``str(step)`` is the line that a dry run prints; ``step.title`` is what progress shows.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from liveos.host.folder import FolderFile
+from liveos.host.luks import Key
+
+NEW = ".new"
+"""What the name of a home ends with until it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """LUKS2 around a home; ``key`` is None as long as nobody has been asked for it."""
+
+    uuid: UUID
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateHome:
+    """Make the home of the image that ``spec`` names, as a file of ``size`` bytes.
+
+    ``filesystem`` are the features of its ext4, in the words of mke2fs. With ``user`` it gets the
+    directory of the live user, from the image's skeleton. ``targeted`` gives its files the labels
+    of SELinux's targeted policy. ``stale`` is there from a run that was cut off, and goes first.
+    """
+
+    spec: str
+    place: FolderFile
+    size: int
+    uuid: UUID
+    features: str
+    encryption: Encryption | None
+    user: bool
+    targeted: bool
+    stale: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Make {self.place.name}"
+
+    def __str__(self) -> str:
+        if self.encryption is None:
+            kind = "ext4"
+        else:
+            key = f" opened by {self.encryption.key}" if self.encryption.key else ""
+            kind = f"ext4 in LUKS2 (UUID {self.encryption.uuid}{key})"
+        user = " with /liveuser of 1000:1000" if self.user else ""
+        labels = " and SELinux labels" if self.targeted else ""
+        return (
+            f"make {self.place} of {self.size} bytes: {kind}, label home, UUID {self.uuid},"
+            f" features {self.features}{user}{labels}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveHome:
+    """Delete a home."""
+
+    place: FolderFile
+
+    @property
+    def title(self) -> str:
+        return f"Remove {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"delete {self.place}"
+
+
+HomeStep = CreateHome | RemoveHome

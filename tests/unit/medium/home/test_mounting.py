@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which way a home is mounted, for roots of all eras (images.md 3.1 and 3.4)."""
+
+from pathlib import Path
+
+import pytest
+
+from liveos.medium.directory_tree import DirectoryTree
+from liveos.medium.home.mounting import (
+    HomeWay,
+    LiveSystem,
+    choose_mounting,
+    mount_word,
+    read_live_system,
+)
+from liveos.medium.model import Container, Entry, Family, Firmware, Image, Root
+
+ROOT = Root(None, Container.NONE, None, None, "ext4", None, None, None, None, 1)
+
+
+def image(*options: str, family: Family = Family.DMSQUASH) -> Image:
+    words = ("root=live:LABEL=LIVE", *options)
+    entry = Entry("Start", Firmware.UEFI, "/grub.cfg", None, "/vmlinuz", (), words)
+    return Image("LiveOS", family, ROOT, entries=(entry,) if options else ())
+
+
+def tree(directory: Path, *files: str) -> DirectoryTree:
+    for name in files:
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return DirectoryTree(directory)
+
+
+LIVE = image("rd.live.image", "rw")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        # Fedora 41: livesys-scripts, everything in /usr.
+        (
+            (
+                "usr/libexec/livesys/livesys-main",
+                "usr/lib/systemd/libsystemd-shared-256.7-1.fc41.so",
+                "usr/bin/cryptsetup",
+                "usr/bin/plymouth",
+                "etc/selinux/targeted/contexts/files/file_contexts",
+            ),
+            LiveSystem(
+                "/usr/libexec/livesys/livesys-main", 256, cryptsetup=True, plymouth=True,
+                targeted=True,
+            ),
+        ),
+        # Fedora 17: a script for init beside systemd 44, whose library has no version yet.
+        (
+            ("etc/rc.d/init.d/livesys", "usr/lib/systemd/systemd", "sbin/cryptsetup"),
+            LiveSystem("/etc/rc.d/init.d/livesys", None, cryptsetup=True),
+        ),
+        # Debian 12 and 13, as their packages libsystemd-shared have it.
+        (("usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so",), LiveSystem(systemd=252)),
+        (("usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so",), LiveSystem(systemd=257)),
+        # A runit system.
+        (("usr/bin/runit", "usr/bin/cryptsetup"), LiveSystem(cryptsetup=True)),
+    ],
+)  # fmt: skip
+def test_what_a_root_tells(files: tuple[str, ...], expected: LiveSystem, tmp_path: Path) -> None:
+    assert read_live_system(tree(tmp_path, *files)) == expected
+
+
+def test_links_lead_to_where_usr_was_merged(tmp_path: Path) -> None:
+    tree(tmp_path, "usr/lib/systemd/libsystemd-shared-254.so", "usr/sbin/cryptsetup")
+    (tmp_path / "lib").symlink_to("usr/lib")
+    (tmp_path / "sbin").symlink_to("usr/sbin")
+    found = read_live_system(DirectoryTree(tmp_path))
+    assert found == LiveSystem(systemd=254, cryptsetup=True)
+
+
+FEDORA = LiveSystem("/usr/libexec/livesys/livesys-main", 256, cryptsetup=True, plymouth=True)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_livesys_mounts_it(*, encrypted: bool) -> None:
+    found = choose_mounting(FEDORA, LIVE, "LiveOS", encrypted=encrypted)
+    assert found.way is HomeWay.LIVESYS
+    assert FEDORA.livesys is not None
+    assert FEDORA.livesys in found.reason
+    assert found.words == found.warnings == ()
+
+
+def test_livesys_without_plymouth_asks_nobody() -> None:
+    system = LiveSystem("/etc/rc.d/init.d/livesys", cryptsetup=True)
+    found = choose_mounting(system, LIVE, "LiveOS", encrypted=True)
+    assert found.way is HomeWay.LIVESYS
+    assert "plymouth" in found.warnings[0]
+    assert not choose_mounting(system, LIVE, "LiveOS", encrypted=False).warnings
+
+
+def test_livesys_does_nothing_without_its_word() -> None:
+    """Fedora 42 and later may lack it."""
+    found = choose_mounting(FEDORA, image("rw"), "LiveOS", encrypted=False)
+    assert found.way is HomeWay.MOUNT_EXTRA
+    assert "rd.live.image" in found.reason
+
+
+def test_a_tree_without_a_menu_is_taken_at_its_word() -> None:
+    found = choose_mounting(FEDORA, image(), "LiveOS", encrypted=False)
+    assert found.way is HomeWay.LIVESYS
+
+
+def test_the_kernel_line_since_systemd_254() -> None:
+    for version, way in ((254, HomeWay.MOUNT_EXTRA), (253, HomeWay.UPDATES)):
+        found = choose_mounting(LiveSystem(systemd=version), LIVE, "x1", encrypted=False)
+        assert found.way is way
+        assert str(version) in found.reason
+    word = "systemd.mount-extra=/run/initramfs/live/x1/home.img:/home:ext4:loop,nofail"
+    assert mount_word("x1") == word
+    assert choose_mounting(LiveSystem(systemd=257), LIVE, "x1", encrypted=False).words == (word,)
+
+
+@pytest.mark.parametrize(
+    ("system", "what", "encrypted", "reason"),
+    [
+        (None, LIVE, False, "cannot be read"),
+        (LiveSystem("/etc/rc.d/init.d/livesys"), LIVE, True, "no cryptsetup"),
+        (LiveSystem(systemd=257, cryptsetup=True), LIVE, True, "ask for the passphrase"),
+        (LiveSystem(), LIVE, False, "no systemd"),
+        (LiveSystem(systemd=257), image("x", family=Family.LIVE_BOOT), False, "dmsquash-live"),
+        (LiveSystem(systemd=257), image("x", family=Family.KIWI), False, "dmsquash-live"),
+    ],
+)
+def test_no_way(system: LiveSystem | None, what: Image, reason: str, *, encrypted: bool) -> None:
+    found = choose_mounting(system, what, "LiveOS", encrypted=encrypted)
+    assert found.way is HomeWay.NONE
+    assert reason in found.reason

@@ -17,6 +17,7 @@ VERBS = {
 OVERLAY_VERBS = {
     "status": "Show how full an overlay is, and what will happen when it fills.",
     "check": "Say what is wrong with the overlay, what that does, and what repairs it.",
+    "repair": "Make a damaged overlay usable again, in a new file or in place.",
     "diff": "Show which files an overlay changes, and what fills it.",
     "compact": "Give back the room of deleted files, and of what equals the root.",
     "merge": "Make one root image of the root and its changes.",

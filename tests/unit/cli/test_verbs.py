@@ -24,13 +24,21 @@ WITH_SOURCE = {
     "overlay dump": ["{source}"],
     "overlay merge": ["--yes", "{source}", "-o", "{scratch}/new.img"],
     "overlay pack": ["{source}", "-o", "{scratch}/pack"],
+    "overlay repair": ["--yes", "{source}", "-o", "{scratch}/new"],
     "overlay reset": ["--yes", "{source}"],
     "overlay resize": ["--yes", "{source}", "1G"],
     "overlay restore": ["--yes", "{source}", "-o", "{scratch}/store"],
     "overlay status": ["{source}"],
     "prove": ["{source}"],
 }
-CHANGING = {"install", "overlay compact", "overlay merge", "overlay reset", "overlay restore"}
+CHANGING = {
+    "install",
+    "overlay compact",
+    "overlay merge",
+    "overlay repair",
+    "overlay reset",
+    "overlay restore",
+}
 
 
 def words(verb: str, source: Path, scratch: Path) -> list[str]:

@@ -40,7 +40,7 @@ def check(
         result, words = _examined(output, found, level, fs=fs)
         place, kind = str(found.place), str(found.kind)
     if output.as_json:
-        content = {"path": place, "kind": kind, **_document(result), "e2fsck": words}
+        content = {"path": place, "kind": kind, **document(result), "e2fsck": words}
         output.document("overlay-check", content)
     else:
         from liveos.cli.overlay.check_view import check_view
@@ -66,7 +66,8 @@ def _examined(
         return examine_filesystem(overlay, result, chosen)
 
 
-def _document(result: "StoreCheck") -> dict[str, object]:
+def document(result: "StoreCheck") -> dict[str, object]:
+    """The state and the findings as data."""
     findings = [
         {
             "code": each.code,

@@ -31,7 +31,7 @@ def check_view(
     if check.findings:
         yield _table(check.findings)
         yield ""
-    if any(finding.code[0] in "AR" for finding in check.findings):
+    if not check.is_clean and any(finding.code[0] in "AR" for finding in check.findings):
         yield Text(_LEGEND, "dim")
     yield _line(f"{printable(place)}: {_verdict(check)}", "bold")
     following = _next(check, words)

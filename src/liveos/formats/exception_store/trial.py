@@ -46,6 +46,11 @@ class Trial:
     def flush(self) -> None:
         self._log.append(None)
 
+    @property
+    def writes(self) -> bool:
+        """Whether anything was written."""
+        return bool(self._pages)
+
     def grow(self, size: int) -> None:
         """Let the store end at ``size`` bytes, not before where it ends now."""
         self.size = max(self.size, size)

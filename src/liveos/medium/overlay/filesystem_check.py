@@ -142,10 +142,7 @@ def _findings(said: _Said) -> Iterator[Finding]:
             "let e2fsck correct it; files may be lost that were damaged",
         )
     elif said.status:
-        message = (
-            f"e2fsck corrected the filesystem: {len(problems)} lines of its words are about it"
-        )
-        yield Finding("F4", Severity.INFO, message)
+        yield Finding("F4", Severity.INFO, "e2fsck corrected the filesystem")
 
 
 def _is_problem(line: str) -> bool:
@@ -165,8 +162,8 @@ def _journal_findings(recovered: RecoveredSource) -> Iterator[Finding]:
         yield Finding(
             "F3",
             Severity.INFO,
-            "its filesystem was not unmounted, as after a crash: the next start replays its"
-            f" journal ({len(recovered.changed_blocks)} blocks), which is in order",
+            "its filesystem was not unmounted, as after a crash; its journal is in order, and is"
+            f" replayed ({len(recovered.changed_blocks)} blocks) on the next start or by repair",
         )
 
 

@@ -53,6 +53,11 @@ class Mended:
         """Bytes of a chunk."""
         return self._mending.store.geometry.chunk_size
 
+    @property
+    def writes(self) -> bool:
+        """Whether anything of the store is written at all."""
+        return self.first.writes or self.second.writes
+
     def view(self, origin: ByteSource) -> MergedView:
         """What the repaired store shows over its origin."""
         return MergedView(origin, read_store(self.second), self.second)

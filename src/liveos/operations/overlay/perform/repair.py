@@ -52,7 +52,7 @@ def repair_store(step: RepairStore, reporter: Reporter) -> None:
         mended.finish(size)
         if step.output is not None:
             _write_new(step.output, mended, reporter, replaces=step.replaces)
-        else:
+        elif mended.writes:
             assert step.undo is not None
             _save_undo(step.undo, source, mended, mending)
             carry_out(mended, place, source.size)

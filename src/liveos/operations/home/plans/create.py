@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of ``home create``."""
 
+import shlex
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -38,34 +39,20 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
     :raises UnsupportedError: the image cannot mount it.
     :raises NoSpaceError: it does not fit, or is too small for a filesystem.
     """
-    encryption = None if wish.luks_uuid is None else Encryption(wish.luks_uuid)
-    if found.source is not None:
-        raise RefusedError(
-            f"{found.place} exists",
-            hint=f"liveos home status {spec} shows it; liveos home remove {spec} deletes it",
-        )
-    mounting = found.mounting(encrypted=encryption is not None)
-    _require_mountable(found, mounting, encrypted=encryption is not None)
-    size = _size(found.place.folder, wish, encrypted=encryption is not None)
-    stale = found.place.name + NEW in found.place.folder.names()
-    step = CreateHome(
-        spec=spec,
-        place=found.place,
-        size=size,
-        uuid=wish.uuid,
-        features=SAFE_FEATURES,
-        encryption=encryption,
-        user=found.overlay_used,
-        targeted=found.system is not None and found.system.targeted,
-        stale=stale,
-    )
-    kind = "a plain" if encryption is None else "an encrypted"
+    encrypted = wish.luks_uuid is not None
+    _require_none(found, spec)
+    mounting = found.mounting(encrypted=encrypted)
+    _require_mountable(found, mounting, encrypted=encrypted)
+    size = _size(found.place.folder, wish, encrypted=encrypted)
+    step = _step(found, spec, wish, size)
+    kind = "an encrypted" if encrypted else "a plain"
+    left_over = f"{found.place}{NEW}, left by a run that was cut off"
     return Plan(
         title=f"make {kind} home of {format_size(size)} for {found.image.name}",
         steps=(step,),
-        destroys=(f"{found.place}{NEW}, left by a run that was cut off",) if stale else (),
+        destroys=(left_over,) if step.stale else (),
         notes=tuple(_notes(found, mounting)),
-        needs=_tools(found.place.folder, encrypted=encryption is not None),
+        needs=_tools(found.place.folder, encrypted=encrypted),
     )
 
 
@@ -79,6 +66,30 @@ def with_key(plan: Plan, key: Key) -> Plan:
         notes += (f"{key} ends with a line end, which nobody can type at boot",)
     step = replace(step, encryption=replace(step.encryption, key=key))
     return replace(plan, steps=(step,), notes=notes)
+
+
+def _require_none(found: OpenHome, spec: str) -> None:
+    if found.source is not None:
+        words = shlex.quote(spec)
+        raise RefusedError(
+            f"{found.place} exists",
+            hint=f"liveos home status {words} shows it; liveos home remove {words} deletes it",
+        )
+
+
+def _step(found: OpenHome, spec: str, wish: HomeWish, size: int) -> CreateHome:
+    return CreateHome(
+        spec=spec,
+        place=found.place,
+        size=size,
+        uuid=wish.uuid,
+        features=SAFE_FEATURES,
+        encryption=None if wish.luks_uuid is None else Encryption(wish.luks_uuid),
+        # Without a user in its overlay, livesys makes one, and the directory with it.
+        user=found.overlay_used,
+        targeted=found.system is not None and found.system.targeted,
+        stale=found.place.name + NEW in found.place.folder.names(),
+    )
 
 
 def _require_mountable(found: OpenHome, mounting: Mounting, *, encrypted: bool) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of ``home remove``."""
 
+import shlex
+
 from liveos.errors import UnsupportedError
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import home_status
@@ -15,7 +17,7 @@ def plan(found: OpenHome, spec: str) -> Plan:
     if status.size is None:
         raise UnsupportedError(
             f"{spec}: the image {found.image.name} has no home of its own",
-            hint=f"liveos home create {spec} --size SIZE makes one",
+            hint=f"liveos home create {shlex.quote(spec)} --size SIZE makes one",
         )
     used = "" if status.used_size is None else f", {format_size(status.used_size)} of it in use"
     loss = f"{found.place} ({status.kind}, {format_size(status.size)}{used}), with every file in it"

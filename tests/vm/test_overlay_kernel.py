@@ -7,6 +7,7 @@ stopped. And forecasts, held against kernels that fill stores.
 
 import hashlib
 import re
+import struct
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -94,6 +95,34 @@ def compacted_in_place(bench: Bench) -> None:
     bench.run("compact", bench.store, "--origin", bench.origin, "--in-place")
 
 
+def repaired_into_new(bench: Bench) -> None:
+    """Marked invalid, and with an old record behind the end of the list."""
+    bench.damage(4, bytes(4))
+    bench.damage(slot_after_list(bench, 3), struct.pack("<QQ", 7, 9))
+    new = bench.beside("new")
+    bench.run("repair", bench.store, "-o", new, "--origin", bench.origin)
+    new.rename(bench.store)
+
+
+def repaired_in_place(bench: Bench) -> None:
+    """Marked invalid, and with a record for data in an area at the end of the list."""
+    bench.damage(4, bytes(4))
+    bench.damage(slot_after_list(bench, 0), struct.pack("<QQ", 7, 1))
+    bench.run("repair", bench.store, "--in-place", "--origin", bench.origin)
+
+
+def header_found_again(bench: Bench) -> None:
+    bench.damage(0, bytes(16))
+    bench.run("repair", bench.store, "--in-place", "--no-fs")
+
+
+def slot_after_list(bench: Bench, number: int) -> int:
+    """Where a slot behind the list lies, in bytes; it is short of an area."""
+    records = struct.iter_unpack("<QQ", bench.store.read_bytes()[CHUNK : 2 * CHUNK])
+    used = next(slot for slot, (_, new) in enumerate(records) if not new)
+    return CHUNK + 16 * (used + number)
+
+
 @dataclass(frozen=True, slots=True)
 class Worked:
     """What has been done to an overlay; ``is_empty`` if nothing of it is left."""
@@ -111,6 +140,9 @@ WORKED = (
     Worked("smaller", smaller),
     Worked("compacted", compacted),
     Worked("compacted-in-place", compacted_in_place),
+    Worked("repaired-into-new", repaired_into_new),
+    Worked("repaired-in-place", repaired_in_place),
+    Worked("header-found-again", header_found_again),
 )
 LIVE = r"""
 total=$(($(stat -c %s c) / 512))
@@ -318,4 +350,4 @@ def test_an_overlay_of_256_mib_dies_when_it_is_full(kernel: Asked) -> None:
 
 def test_every_verb_that_makes_stores_is_tried() -> None:
     """What is missing here has no kernel's word."""
-    assert {"compact", "reset", "resize", "restore"} <= set(OVERLAY_VERBS)
+    assert {"compact", "repair", "reset", "resize", "restore"} <= set(OVERLAY_VERBS)

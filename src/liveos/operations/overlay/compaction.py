@@ -94,27 +94,28 @@ class Compaction:
     def rows(self, chunks: Chunks) -> NDArray[np.uint8]:
         """The contents of live chunks after the replay, a row for each."""
         view, size = self.view, self.geometry.chunk_size
-        rows = np.zeros((len(chunks), size), np.uint8)
         single = among(view.replayed, chunks) | (chunks >= view.merged.size // size)
+        stored = view.merged.read_stored(view.merged.old.searchsorted(chunks[~single]))
+        if not single.any():
+            return stored
+        rows = np.zeros((len(chunks), size), np.uint8)
+        rows[~single] = stored
         for place in np.flatnonzero(single).tolist():
             data = self.content(int(chunks[place]))
             rows[place, : len(data)] = np.frombuffer(data, np.uint8)
-        if not single.all():
-            exceptions = view.merged.old.searchsorted(chunks[~single])
-            rows[~single] = view.merged.read_stored(exceptions)
         return rows
 
     def differs(self, chunks: Chunks, rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which rows are not what the origin has there."""
         size, origin = self.geometry.chunk_size, self.view.origin
-        whole = chunks < self.view.merged.size // size
-        original = read_chunks(origin, chunks[whole], size)
+        # In order, so that the one that may be partial is the last.
+        whole = int(np.count_nonzero(chunks < self.view.merged.size // size))
+        original = read_chunks(origin, chunks[:whole], size)
         differs = np.ones(len(chunks), np.bool_)
-        same = rows[whole].view(np.uint64) == original.view(np.uint64)
-        differs[whole] = ~same.all(axis=1)
-        for place in np.flatnonzero(~whole).tolist():
-            data = self.content(int(chunks[place]))
-            differs[place] = data != origin.read_at(int(chunks[place]) * size, len(data))
+        differs[:whole] = (rows[:whole].view(np.uint64) != original.view(np.uint64)).any(axis=1)
+        for place, chunk in enumerate(chunks[whole:].tolist(), whole):
+            data = self.content(chunk)
+            differs[place] = data != origin.read_at(chunk * size, len(data))
         return differs
 
     def content(self, chunk: int) -> bytes:

@@ -58,7 +58,7 @@ class LiveSystem:
 
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """A way, and why it is this one; ``words`` must be added to the kernel line for it."""
+    """A way, and why it is this one; ``words`` are missing on the kernel line for it."""
 
     way: HomeWay
     reason: str
@@ -115,12 +115,19 @@ def _by_us(system: LiveSystem, image: Image, directory: str, *, encrypted: bool)
         return Mounting(HomeWay.NONE, f"{without}: nothing would ask for the passphrase")
     if system.systemd >= _MOUNT_EXTRA_SINCE:
         reason = f"{without}; its systemd {system.systemd} mounts what the kernel line names"
-        return Mounting(HomeWay.MOUNT_EXTRA, reason, (mount_word(directory),))
+        word = mount_word(directory)
+        return Mounting(HomeWay.MOUNT_EXTRA, reason, () if _all_have(image, word) else (word,))
     return Mounting(
         HomeWay.UPDATES,
         f"{without}, and its systemd {system.systemd} is older than {_MOUNT_EXTRA_SINCE}:"
         " it needs a unit in the directory updates of the stick",
     )
+
+
+def _all_have(image: Image, word: str) -> bool:
+    """Whether every entry that starts the image has a word on its kernel line already."""
+    started = [entry for entry in image.entries if entry.live_source]
+    return bool(started) and all(word in entry.options for entry in started)
 
 
 def mount_word(directory: str) -> str:

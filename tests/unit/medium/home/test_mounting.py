@@ -115,7 +115,11 @@ def test_the_kernel_line_since_systemd_254() -> None:
         assert str(version) in found.reason
     word = "systemd.mount-extra=/run/initramfs/live/x1/home.img:/home:ext4:loop,nofail"
     assert mount_word("x1") == word
-    assert choose_mounting(LiveSystem(systemd=257), LIVE, "x1", encrypted=False).words == (word,)
+    modern = LiveSystem(systemd=257)
+    assert choose_mounting(modern, LIVE, "x1", encrypted=False).words == (word,)
+    complete = choose_mounting(modern, image("rd.live.image", word), "x1", encrypted=False)
+    assert complete.way is HomeWay.MOUNT_EXTRA
+    assert not complete.words
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,22 @@ def test_a_passphrase_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         assert key.secret() == "grün".encode()
 
 
+@pytest.mark.parametrize(
+    ("answer", "asked_for"), [("\n", True), ("y\n", True), ("n\n", False), ("", True)]
+)
+def test_encryption_is_proposed(
+    answer: str, monkeypatch: pytest.MonkeyPatch, stick: Path, *, asked_for: bool
+) -> None:
+    """This image mounts no home; the refusal says of which kind."""
+    at_a_terminal(monkeypatch)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main(["home", "create", str(stick), "--size", "64M"]) == ExitStatus.UNSUPPORTED
+    assert "Encrypt the home? [Y/n]" in terminal.getvalue()
+    assert ("cryptsetup" in terminal.getvalue()) is asked_for
+
+
 def test_two_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch, "one", "other")
     with pytest.raises(RefusedError, match="differ"), passphrase.new_key(None):

@@ -42,14 +42,15 @@ def resize(
     yes: Yes = False,
 ) -> None:
     """Make a snapshot overlay larger or smaller; what is in it stays."""
+    from liveos.cli.progress import reporter
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.status import overlay_status
     from liveos.operations.overlay.plans import resize as operation
     from liveos.operations.overlay.steps import Subject
 
     wish = operation.parse_wish(size)
-    with open_overlay(overlay, origin) as found:
-        plan = operation.plan(found, Subject(overlay, origin, found.place), wish)
+    with open_overlay(overlay, origin) as found, reporter(output) as chosen:
+        plan = operation.plan(found, Subject(overlay, origin, found.place), wish, chosen)
     if plan.steps and not carry_out(output, plan, dry_run=dry_run, yes=yes):
         return
     with open_overlay(overlay, origin) as found:

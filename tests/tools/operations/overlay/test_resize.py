@@ -10,7 +10,7 @@ from liveos.cli.main import main
 from liveos.errors import ExitStatus
 from liveos.formats.binary import FileSource
 from liveos.formats.exception_store import MergedView, read_store
-from tests.tools.operations.overlay.stores import MIB, Case, make, run
+from tests.tools.operations.overlay.stores import MIB, Case, assert_files, make, run
 
 pytestmark = pytest.mark.tools
 
@@ -116,8 +116,30 @@ def test_too_small(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert resize(store, "4M") == ExitStatus.REFUSED
     err = capsys.readouterr().err
     assert "least size" in err
-    assert "overlay compact" in err
+    assert "--origin" in err
     assert bool(store.read_bytes() == before)
+
+
+def test_smaller_than_what_it_holds_in_vain(
+    case: Case, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is compacted on the way; what its files have stays, as e2fsck and debugfs see it."""
+    origin = ("--origin", str(case.origin))
+    with FileSource(store) as source:
+        present = (read_store(source).next_free() + 1) * 4096
+    small = f"{present * 3 // 4 // 1024}K"
+    assert resize(store, small) == ExitStatus.REFUSED
+    capsys.readouterr()
+    assert resize(store, small, *origin) == ExitStatus.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert document["size"] == store.stat().st_size < present
+    merged = store.parent / "merged.img"
+    with FileSource(store) as source, FileSource(case.origin) as root:
+        view = MergedView(root, read_store(source), source)
+        merged.write_bytes(view.read_at(0, view.size))
+    assert_files(merged, case.kept, store.parent)
+    assert resize(store, "100K", *origin) == ExitStatus.REFUSED
+    assert "even when it is compacted" in capsys.readouterr().err
 
 
 def test_directories_and_images_are_refused(

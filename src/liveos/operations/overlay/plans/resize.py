@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of ``overlay resize`` (reference 3.3, enlarge and shrink)."""
 
-import shlex
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,13 +20,17 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreCheck, StoreState, check_store
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.sizing import coverage_chunks, least_chunks
+from liveos.operations.overlay.compaction import Compaction
+from liveos.operations.overlay.plans import compact
+from liveos.operations.overlay.plans.compact import CompactRequest
 from liveos.operations.overlay.steps import ResizeStore, Subject
 from liveos.operations.plan import Plan
-from liveos.report import Severity
+from liveos.report import NullReporter, Reporter, Severity
 from liveos.sizes import Size, format_size, parse_size
 
 _LEAST_CHUNKS = 3
 _HEADROOM = 64 << 20
+_HEADROOM_PART = 10
 # Invalid, or cut off before the end of its list: enlarging is the first half of the cure.
 _CURABLE = frozenset({"H6", "A1"})
 _EXAMPLES = "write 4G, +512M, -1G, +50% or max"
@@ -63,8 +66,13 @@ def parse_wish(text: str) -> Wish:
     return Wish(sign, size)
 
 
-def plan(overlay: OpenOverlay, subject: Subject, wish: Wish) -> Plan:
+def plan(
+    overlay: OpenOverlay, subject: Subject, wish: Wish, reporter: Reporter | None = None
+) -> Plan:
     """Change the size of a store; no steps when it has the right one.
+
+    One that is too full for a smaller size is compacted to it, where its root is known; only
+    then are all its data read, as the reporter tells.
 
     :raises RefusedError: it would no longer hold what is in it.
     :raises NoSpaceError: there is no room, or the filesystem takes no file of this size.
@@ -72,6 +80,8 @@ def plan(overlay: OpenOverlay, subject: Subject, wish: Wish) -> Plan:
     bounds = _bounds(overlay, subject.spec)
     store, present = bounds.store, bounds.store.size
     wanted = max(present, bounds.largest()) if wish.size is None else wish.of(present)
+    if wanted < present and _needs_compaction(bounds, wanted):
+        return _compacted(overlay, subject, bounds.in_chunks(wanted), reporter or NullReporter())
     size, notes = _larger(bounds, wanted) if wanted > present else _smaller(bounds, wanted)
     if size == present:
         return Plan(f"leave {subject} as large as it is", (), notes=notes)
@@ -187,18 +197,53 @@ def _smaller(bounds: _Bounds, wanted: int) -> tuple[int, tuple[str, ...]]:
             f"an overlay that is {bounds.state} is not made smaller", hint="repair it first"
         )
     least = geometry.off_boundary(max(_LEAST_CHUNKS, least_chunks(store)))
-    room = bounds.in_chunks(min(_HEADROOM, bounds.in_bytes(least) // 10)) if store.count else 0
-    if chunks < least + room:
-        smallest = bounds.in_bytes(geometry.off_boundary(least + room))
+    if chunks < _roomy(geometry, least, store.count):
         raise RefusedError(
             f"{format_size(bounds.in_bytes(least))} of it are in use; the least size, with a little"
-            f" room for changes, is {-(-smallest // 1024)}K",
-            hint=f"liveos overlay compact {shlex.quote(bounds.spec)} gives back what its files no"
-            " longer use",
+            f" room for changes, is {_kilobytes(geometry, _roomy(geometry, least, store.count))}",
+            hint="name the root with --origin, and what its files no longer use is given back",
         )
     if geometry.is_boundary(chunks):
         return bounds.in_bytes(chunks + 1), (_boundary_note(bounds),)
     return bounds.in_bytes(chunks), ()
+
+
+def _roomy(geometry: Geometry, least: int, records: int) -> int:
+    """``least`` chunks with a little room for changes, if there are any yet."""
+    size = least * geometry.chunk_size
+    room = min(_HEADROOM, size // _HEADROOM_PART) if records else 0
+    return geometry.off_boundary(least + -(-room // geometry.chunk_size))
+
+
+def _kilobytes(geometry: Geometry, chunks: int) -> str:
+    return f"{-(-chunks * geometry.chunk_size // 1024)}K"
+
+
+def _needs_compaction(bounds: _Bounds, wanted: int) -> bool:
+    """Whether a smaller size is possible only for what is live; its root must be known for that."""
+    store, geometry = bounds.store, bounds.geometry
+    if bounds.coverage is None or bounds.state not in {StoreState.VALID, StoreState.FULL}:
+        return False
+    least = geometry.off_boundary(max(_LEAST_CHUNKS, least_chunks(store)))
+    return store.count > 0 and bounds.in_chunks(wanted) < _roomy(geometry, least, store.count)
+
+
+def _compacted(overlay: OpenOverlay, subject: Subject, chunks: int, reporter: Reporter) -> Plan:
+    """:raises RefusedError: what is live, with a little room, does not fit either."""
+    reporter.step("Compare what changed with the root", 1, 1)
+    facts = Compaction.of(overlay, reporter.progress)
+    geometry = facts.geometry
+    least = _roomy(geometry, facts.least_chunks, len(facts.live))
+    if chunks < least:
+        raise RefusedError(
+            f"{format_size(facts.least_chunks * geometry.chunk_size)} of it are in use even when it"
+            f" is compacted; the least size, with a little room, is {_kilobytes(geometry, least)}",
+            hint="liveos overlay diff shows which files take the room",
+        )
+    request = CompactRequest(size=chunks * geometry.chunk_size)
+    made = compact.plan(overlay, subject, request, facts)
+    note = "it is too full to be made as small as that, and is compacted on the way"
+    return replace(made, notes=(note, *made.notes))
 
 
 def _boundary_note(bounds: _Bounds) -> str:

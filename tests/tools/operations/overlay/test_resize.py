@@ -97,6 +97,23 @@ def test_a_stick_that_is_not_mounted(case: Case, stick: Path, tmp_path: Path) ->
     assert bool(on_stick(stick, scratch) == before)
 
 
+def test_a_fat_stick(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There every byte has its cluster, and no file reaches 4 GiB."""
+    stick, scratch = tmp_path / "stick.img", tmp_path / "scratch"
+    with stick.open("wb") as file:
+        file.truncate(160 * MIB)
+    run("mkfs.fat", "-F", "32", "-n", "LIVE", "-i", "0BADCAFE", stick)
+    run("mmd", "-i", stick, "::LiveOS")
+    overlay = "::LiveOS/overlay-LIVE-0BAD-CAFE"
+    run("mcopy", "-i", stick, case.origin, "::LiveOS/rootfs.img")
+    run("mcopy", "-i", stick, case.store, overlay)
+    assert resize(stick, "+5M") == ExitStatus.DONE
+    run("fsck.fat", "-n", stick)
+    run("mcopy", "-n", "-i", stick, overlay, scratch)
+    assert bool(scratch.read_bytes() == case.store.read_bytes() + bytes(5 * MIB))
+    capsys.readouterr()
+
+
 def test_no_room_on_the_stick(
     stick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,8 +51,9 @@ def home_status(found: OpenHome) -> HomeStatus:
 
 
 def _encrypted(found: OpenHome, source: ByteSource) -> HomeStatus:
-    luks = read_luks(source)
-    warnings = []
+    luks, mounting = read_luks(source), found.mounting(encrypted=True)
+    silent = (Finding("no-prompt", Severity.WARNING, each) for each in mounting.warnings)
+    warnings = list(silent)
     if luks.unfinished:
         message = f"{found.place}: a change of its encryption was begun and is not finished"
         repair = "cryptsetup reencrypt --resume-only"
@@ -61,7 +62,7 @@ def _encrypted(found: OpenHome, source: ByteSource) -> HomeStatus:
         str(found.place),
         found.image.name,
         "encrypted",
-        found.mounting(encrypted=True),
+        mounting,
         source.size,
         uuid=luks.uuid,
         luks=luks,

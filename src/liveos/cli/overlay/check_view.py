@@ -3,6 +3,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -33,13 +34,13 @@ def check_view(
         yield ""
     if not check.is_clean and any(finding.code[0] in "AR" for finding in check.findings):
         yield Text(_LEGEND, "dim")
-    yield _line(f"{printable(place)}: {_verdict(check)}", "bold")
-    following = _next(check, words)
+    yield line(f"{printable(place)}: {_verdict(check)}", "bold")
+    following = _next(check, place, words)
     if following:
-        yield _line(following)
+        yield line(following)
 
 
-def _line(words: str, style: str = "") -> RenderableType:
+def line(words: str, style: str = "") -> RenderableType:
     """A line that is not broken, so that it can be taken as it is."""
     return Group(Text(words, style, no_wrap=True, overflow="ignore"))
 
@@ -72,8 +73,11 @@ def _many(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number > 1 else ''}" if number else ""
 
 
-def _next(check: StoreCheck, words: Sequence[str]) -> str | None:
-    """The command to run next; None when there is nothing to do, or nothing that helps."""
+def _next(check: StoreCheck, place: str, words: Sequence[str]) -> str | None:
+    """The command to run next; None when there is nothing to do, or nothing that helps.
+
+    What lies in a stick is of use only there; a store of its own is better left as it is.
+    """
     wrong = {each.code for each in check.findings if each.severity is not Severity.INFO}
     unreadable = check.store is None and not wrong & {"H3", "H5"}
     if not wrong or wrong & _NOT_REPAIRED or unreadable:
@@ -82,4 +86,6 @@ def _next(check: StoreCheck, words: Sequence[str]) -> str | None:
         *(("--keep", "last") if "R4" in wrong else ()),
         *(("--force-header",) if "H3" in wrong else ()),
     ]
-    return f"next: {shlex.join(('liveos', 'overlay', 'repair', *words, '-o', 'NEW', *more))}"
+    is_bare = PurePath(words[0]).name == PurePath(place).name
+    target = ("-o", "NEW") if is_bare else ("--in-place",)
+    return f"next: {shlex.join(('liveos', 'overlay', 'repair', *words, *target, *more))}"

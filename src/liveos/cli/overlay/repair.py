@@ -61,6 +61,7 @@ def repair(
     yes: Yes = False,
 ) -> ExitStatus:
     """Make a damaged overlay usable again, in a new file or in place."""
+    from liveos.cli.overlay.check_view import line
     from liveos.formats.exception_store import Duplicates
     from liveos.medium.overlay.filesystem_check import Corrections
     from liveos.medium.overlay.locate import open_overlay
@@ -84,7 +85,7 @@ def repair(
             return ExitStatus.DONE
     finally:
         if saved is not None and saved.exists():
-            output.note(f"to undo it: {shlex.join(_undoing(saved, overlay))}")
+            output.note(line(f"to undo it: {shlex.join(_undoing(saved, overlay))}"))
     return _show(output, str(file) if file and plan.steps else overlay, origin, saved)
 
 

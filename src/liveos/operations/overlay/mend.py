@@ -67,10 +67,10 @@ class Mended:
 
         The store is enlarged where it has no room for them.
         """
-        new = len(chunks.keys() - set(read_store(self.second).old.tolist()))
+        store = read_store(self.second)
+        new = len(np.setdiff1d(np.array(sorted(chunks), np.int64), store.old))
         if new:
-            wanted = fitting_size(with_more(read_store(self.second), new), origin_size)
-            self.second.grow(wanted)
+            self.second.grow(fitting_size(with_more(store, new), origin_size))
         for now in (chunks.keys() - last, chunks.keys() & last):
             _write_chunks(self.second, {chunk: chunks[chunk] for chunk in sorted(now)})
 
@@ -123,7 +123,8 @@ def _write_chunks(trial: Trial, chunks: Mapping[int, bytes]) -> None:
     """Whole chunks of the view: where they are exceptions in place, the others appended."""
     store = read_store(trial)
     size = store.geometry.chunk_size
-    places = dict(zip(store.old.tolist(), store.new.tolist(), strict=True))
+    slots = np.flatnonzero(np.isin(store.old, list(chunks)))
+    places = dict(zip(store.old[slots].tolist(), store.new[slots].tolist(), strict=True))
     for old, data in chunks.items():
         if old in places:
             trial.write_at(places[old] * size, data)

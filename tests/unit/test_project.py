@@ -25,6 +25,9 @@ MAN_PAGE = (CHECKOUT / "man" / "liveos.8").read_text()
 TESTED_THROUGH = {
     "liveos.cli.inspect": "tests/unit/cli/test_verbs.py",
     "liveos.cli.options": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.overlay.resize": "tests/tools/operations/overlay/test_resize.py",
+    "liveos.cli.overlay.status": "tests/unit/cli/test_overlay_status.py",
+    "liveos.cli.overlay.status_view": "tests/unit/cli/test_overlay_status.py",
     "liveos.cli.proof_view": "tests/unit/cli/test_prove.py",
     "liveos.cli.prove": "tests/unit/cli/test_prove.py",
     "liveos.cli.render": "tests/unit/cli/test_medium_view.py",
@@ -39,6 +42,8 @@ TESTED_THROUGH = {
     "liveos.medium.loaders": "tests/tools/medium/test_inspect.py",
     "liveos.medium.memory": "tests/unit/medium/test_inspect.py",
     "liveos.medium.open_scene": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.overlay.sizing": "tests/unit/operations/overlay/test_resize.py",
+    "liveos.medium.overlay.upper": "tests/unit/medium/overlay/test_status.py",
     "liveos.medium.root": "tests/unit/medium/test_inspect.py",
     "liveos.medium.scene": "tests/unit/medium/test_inspect.py",
     "liveos.medium.volume": "tests/unit/medium/test_inspect.py",

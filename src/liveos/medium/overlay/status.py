@@ -96,14 +96,18 @@ def overlay_status(overlay: OpenOverlay, spec: str) -> OverlayStatus:
 
     :raises FormatError: a directory or an image of which nothing can be read.
     """
+    status = _of_kind(overlay, spec)
+    return replace(status, warnings=(*overlay.findings, *status.warnings))
+
+
+def _of_kind(overlay: OpenOverlay, spec: str) -> OverlayStatus:
     match overlay.kind:
         case PersistenceKind.SNAPSHOT:
-            status = _of_snapshot(overlay, spec)
+            return _of_snapshot(overlay, spec)
         case PersistenceKind.DIRECTORY:
-            status = _of_directory(overlay)
+            return _of_directory(overlay)
         case PersistenceKind.IMAGE:
-            status = _of_image(overlay)
-    return replace(status, warnings=(*overlay.findings, *status.warnings))
+            return _of_image(overlay)
 
 
 def _of_snapshot(overlay: OpenOverlay, spec: str) -> OverlayStatus:

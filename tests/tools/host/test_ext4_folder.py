@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
-from liveos.formats.binary import TruncatedError
+from liveos.formats.binary import FileSource, TruncatedError, Window
+from liveos.formats.ext4.reader import Ext4
+from liveos.host.ext4_editor import directories
 from liveos.host.ext4_folder import Ext4Folder
 from liveos.host.folder import FolderFile
 from liveos.host.volumes import Ext4Volume
@@ -350,3 +352,14 @@ def test_a_filesystem_with_errors_must_be_checked_first(folder: Ext4Folder) -> N
 def test_the_whole_stick_is_held(folder: Ext4Folder) -> None:
     with folder.hold("a"), pytest.raises(RefusedError), folder.hold("b"):
         pass
+
+
+def test_directories_are_found_without_following_links(folder: Ext4Folder) -> None:
+    debugfs(folder.volume, "mkdir /LiveOS/d", "symlink /LiveOS/l d", "write /dev/null /LiveOS/f")
+    with FileSource(folder.volume.path) as source:
+        fs = Ext4(Window(source, OFFSET, folder.volume.size))
+        nodes = directories(fs, "/LiveOS/d/")
+        assert [node.path for node in nodes] == ["/", "/LiveOS", "/LiveOS/d"]
+        for path in ("/LiveOS/l", "/LiveOS/f", "/nowhere/d"):
+            with pytest.raises(FileNotFoundError):
+                directories(fs, path)

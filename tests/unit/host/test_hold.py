@@ -11,6 +11,7 @@ import pytest
 from liveos.errors import RefusedError
 from liveos.host import use
 from liveos.host.folder import HostFolder
+from liveos.host.hold import hold
 
 
 @pytest.fixture
@@ -67,4 +68,17 @@ def test_a_file_behind_a_loop_device_is_not_held(
     (folder.directory / "a").write_bytes(b"a")
     monkeypatch.setattr(use, "_loop_devices_of", lambda _: iter(["it is attached to /dev/loop7"]))
     with pytest.raises(RefusedError, match="loop7"), folder.hold("a"):
+        pass
+
+
+def test_a_link_and_the_file_it_leads_to_are_one(tmp_path: Path) -> None:
+    (tmp_path / "stick.img").write_bytes(b"a")
+    (tmp_path / "link").symlink_to("stick.img")
+    with (
+        hold(tmp_path / "link"),
+        pytest.raises(RefusedError, match="in use"),
+        hold(tmp_path / "stick.img"),
+    ):
+        pass
+    with pytest.raises(FileNotFoundError), hold(tmp_path / "nothing"):
         pass

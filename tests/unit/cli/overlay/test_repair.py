@@ -108,3 +108,19 @@ def test_nothing_to_repair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert out == f"{path}: in order\n"
     assert "nothing is wrong with it" in err
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_changes_without_an_entry_are_counted(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fact 6: a store that died had more in flight than its list ever said."""
+    content = bytearray(store.read_bytes())
+    free = 2 + 40 + 1  # behind 40 entries with one area between
+    for chunk in (free, free + 3, free + 30):
+        content[chunk * 512 : chunk * 512 + 512] = b"x" * 512
+    store.write_bytes(content)
+    line = ["overlay", "repair", str(store), "-o", str(store.with_name("new")), "--dry-run"]
+    assert main([*line, "--json"]) == ExitStatus.DONE
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert any(note.startswith("up to 3 changes of 512 bytes each were lost") for note in notes)
+    assert any("marked alive" in note for note in notes)

@@ -21,12 +21,12 @@ from liveos.formats.exception_store import (
 )
 from liveos.formats.exception_store.edit import (
     allocated,
-    append,
     clear_behind,
     drop,
     put_records,
 )
 from liveos.formats.exception_store.trial import Trial
+from liveos.formats.exception_store.writable import WritableView
 from liveos.medium.overlay.check import check_store
 from liveos.medium.overlay.faults import RecordFaults
 from liveos.operations.overlay.mending import Mending, fitting_size, with_more
@@ -62,17 +62,20 @@ class Mended:
         """What the repaired store shows over its origin."""
         return MergedView(origin, read_store(self.second), self.second)
 
-    def write_view(self, chunks: Mapping[int, bytes], last: set[int], origin_size: int) -> None:
-        """Change whole chunks of the view, those of ``last`` after all others.
+    def write_view(self, chunks: Mapping[int, bytes], last: set[int], origin: ByteSource) -> None:
+        """Change whole chunks of the view, those of ``last`` after all others are durable.
 
         The store is enlarged where it has no room for them.
         """
         store = read_store(self.second)
         new = len(np.setdiff1d(np.array(sorted(chunks), np.int64), store.old))
         if new:
-            self.second.grow(fitting_size(with_more(store, new), origin_size))
+            self.second.grow(fitting_size(with_more(store, new), origin.size))
+        view = WritableView(origin, self.second, read_store(self.second))
         for now in (chunks.keys() - last, chunks.keys() & last):
-            _write_chunks(self.second, {chunk: chunks[chunk] for chunk in sorted(now)})
+            for chunk in sorted(now):
+                view.write_at(chunk * self.chunk_size, chunks[chunk])
+            view.flush()
 
     def finish(self, origin_size: int | None) -> None:
         """Make it alive, and check what has become of it.
@@ -117,18 +120,3 @@ def _separate(trial: Trial, store: ExceptionStore) -> None:
         trial.write_at(chunk * size, trial.read_at(int(store.new[slot]) * size, size))
     trial.flush()
     put_records(trial, store.geometry, slots, store.old[slots], new.astype(np.uint64))
-
-
-def _write_chunks(trial: Trial, chunks: Mapping[int, bytes]) -> None:
-    """Whole chunks of the view: where they are exceptions in place, the others appended."""
-    store = read_store(trial)
-    size = store.geometry.chunk_size
-    slots = np.flatnonzero(np.isin(store.old, list(chunks)))
-    places = dict(zip(store.old[slots].tolist(), store.new[slots].tolist(), strict=True))
-    for old, data in chunks.items():
-        if old in places:
-            trial.write_at(places[old] * size, data)
-    trial.flush()
-    new = {old: data for old, data in chunks.items() if old not in places}
-    if new:
-        append(trial, store, new)

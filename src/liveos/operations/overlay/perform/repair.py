@@ -84,10 +84,10 @@ def mend_filesystem(
         room = min(size, view.size - chunk * size)
         content = shown.read_at(chunk * size, room)
         if content != view.read_at(chunk * size, room):
-            chunks[chunk] = content.ljust(size, b"\0")
+            chunks[chunk] = content
     # What says that the journal is done with must not be there before what was in it.
     last = _chunks_of(((place, _SUPERBLOCK) for place in _superblocks(view)), size)
-    mended.write_view(chunks, last, origin.size)
+    mended.write_view(chunks, last, origin)
     return said
 
 

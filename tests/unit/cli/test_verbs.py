@@ -21,6 +21,7 @@ WITH_SOURCE = {
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "overlay check": ["{source}"],
     "overlay compact": ["--yes", "{source}"],
+    "overlay diff": ["{source}"],
     "overlay dump": ["{source}"],
     "overlay merge": ["--yes", "{source}", "-o", "{scratch}/new.img"],
     "overlay pack": ["{source}", "-o", "{scratch}/pack"],
@@ -37,6 +38,7 @@ CHANGING = {
     "overlay merge",
     "overlay repair",
     "overlay reset",
+    "overlay resize",
     "overlay restore",
 }
 

@@ -13,11 +13,10 @@ from bench.measure import Ratio, run
 from liveos.formats.binary import FileSource
 from liveos.formats.exception_store import (
     Geometry,
-    read_store,
     set_valid,
-    store_status,
     write_exceptions,
 )
+from liveos.medium.overlay.status import of_store
 from liveos.sizes import format_size
 
 EXCEPTIONS = 10_000_000
@@ -89,8 +88,9 @@ def _read_metadata(path: Path) -> None:
 
 
 def _status(path: Path) -> None:
+    """What ``overlay status`` knows of a store on a stick: the line, the room, the forecast."""
     with FileSource(path) as source:
-        store_status(read_store(source))
+        of_store(source, str(path), str(path), origin_size=EXCEPTIONS * GEOMETRY.chunk_size)
 
 
 if __name__ == "__main__":

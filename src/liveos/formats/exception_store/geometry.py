@@ -86,11 +86,11 @@ class Geometry:
         """Where the kernel (3.13 and later) puts the data of the record in ``slot``."""
         return FIRST_DATA_CHUNK + slot + slot // self.slots_per_area
 
-    def canonical_chunks(self, records: int) -> NDArray[np.unsignedinteger]:
-        """``canonical_chunk`` of the first ``records`` slots."""
-        wide = self.chunks_for(records) > np.iinfo(np.uint32).max
+    def canonical_chunks(self, records: int, first: int = 0) -> NDArray[np.unsignedinteger]:
+        """``canonical_chunk`` of ``records`` slots from ``first`` on."""
+        wide = self.chunks_for(first + records) > np.iinfo(np.uint32).max
         dtype = np.dtype(np.uint64 if wide else np.uint32)
-        slots: NDArray[np.unsignedinteger] = np.arange(records, dtype=dtype)
+        slots: NDArray[np.unsignedinteger] = np.arange(first, first + records, dtype=dtype)
         chunks: NDArray[np.unsignedinteger] = np.floor_divide(
             slots, self.slots_per_area, dtype=dtype
         )

@@ -14,6 +14,7 @@ from liveos.formats.exception_store.header import Header, read_header
 from liveos.formats.exception_store.kernel import LINUX_6_12, KernelRules
 
 # 1 MiB of records at a time: large enough for numpy, small beside the result.
+_PIECE = 1 << 16
 _BLOCK_SIZE = 1 << 20
 # 512 GiB of data at the chunk size of LiveOS; the list is then 1 GiB of memory.
 MAX_EXCEPTIONS = 1 << 27
@@ -106,7 +107,12 @@ class ExceptionStore:
     @cached_property
     def is_canonical(self) -> bool:
         """Whether all data lie where kernels since 3.13 put them (fact 3)."""
-        return bool(np.array_equal(self.new, self.geometry.canonical_chunks(self.count)))
+        # In pieces that stay in the processor's cache: of ten million records, most of the time.
+        return all(map(self._is_canonical_piece, range(0, self.count, _PIECE)))
+
+    def _is_canonical_piece(self, first: int) -> bool:
+        piece = self.new[first : first + _PIECE]
+        return np.array_equal(piece, self.geometry.canonical_chunks(len(piece), first))
 
 
 def read_store(

@@ -12,12 +12,11 @@ the list: records behind a hole come back to life later (fact 7).
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liveos.formats.binary import ByteSink, ByteSource
+from liveos.formats.binary import ByteStore
 from liveos.formats.exception_store.geometry import RECORD, SECTOR, Geometry
 from liveos.formats.exception_store.reader import ExceptionStore
 
@@ -26,11 +25,7 @@ _Slots = NDArray[np.int64]
 _Column = NDArray[np.unsignedinteger]
 
 
-class StoreFile(ByteSource, ByteSink, Protocol):
-    """A store that can be read and written in place."""
-
-
-def clear_behind(file: StoreFile, store: ExceptionStore) -> None:
+def clear_behind(file: ByteStore, store: ExceptionStore) -> None:
     """Zero the slots behind the end of the list, in the area where it ends (A2, A3).
 
     Nothing of the list is changed, so that one write is enough, however it is torn.
@@ -42,7 +37,7 @@ def clear_behind(file: StoreFile, store: ExceptionStore) -> None:
     file.flush()
 
 
-def drop(file: StoreFile, store: ExceptionStore, slots: _Slots) -> None:
+def drop(file: ByteStore, store: ExceptionStore, slots: _Slots) -> None:
     """Take the records in ``slots`` (ascending) out of a list that ends cleanly, without a hole.
 
     First every unwanted record is overwritten by one that stays: in the part of the list that
@@ -61,7 +56,7 @@ def drop(file: StoreFile, store: ExceptionStore, slots: _Slots) -> None:
 
 
 def put_records(
-    file: StoreFile, geometry: Geometry, slots: _Slots, old: _Column, new: _Column
+    file: ByteStore, geometry: Geometry, slots: _Slots, old: _Column, new: _Column
 ) -> None:
     """Overwrite the records in ``slots``, given in ascending order, sector by sector.
 
@@ -78,7 +73,7 @@ def put_records(
     file.flush()
 
 
-def truncate(file: StoreFile, geometry: Geometry, count: int, left: int) -> None:
+def truncate(file: ByteStore, geometry: Geometry, count: int, left: int) -> None:
     """Cut a list of ``count`` records behind the first ``left``.
 
     Only the area where it then ends is changed; the kernel looks at none behind it, and clears
@@ -94,7 +89,7 @@ def truncate(file: StoreFile, geometry: Geometry, count: int, left: int) -> None
         file.flush()
 
 
-def append(file: StoreFile, store: ExceptionStore, contents: Mapping[int, bytes]) -> None:
+def append(file: ByteStore, store: ExceptionStore, contents: Mapping[int, bytes]) -> None:
     """Add exceptions for chunks of the origin that have none: numbers and whole contents.
 
     Data come first, then the areas behind the one where the list ends; the kernel does not look

@@ -20,8 +20,8 @@ from liveos.operations.overlay.mending import Choices, decide
 from liveos.operations.overlay.perform.repair import mend_filesystem
 from liveos.report import NullReporter
 from tests.data.snapshot_cases import Recorded, recorded
-from tests.unit.formats.exception_store.cuts import RecordingStore
 from tests.unit.formats.exception_store.kernel_model import KernelModel
+from tests.unit.formats.exception_store.power_cuts import Device, luck
 
 pytestmark = pytest.mark.tools
 
@@ -58,7 +58,7 @@ def fsck(image: Path) -> int:
 def contents(image: Path) -> dict[str, str]:
     """Every file that e2fsprogs finds in an image, with the sum of its content."""
     with tempfile.TemporaryDirectory() as directory:
-        words = ["debugfs", "-R", f"rdump / {directory}", image]
+        words = ["debugfs", "-R", f"rdump / {directory}", str(image)]
         subprocess.run(words, capture_output=True, check=True)
         return {
             str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -162,15 +162,15 @@ def test_journal_replay_in_place_cut_off_anywhere(one: Recorded, seed: int, tmp_
     mended = Mended(source, decide(source, origin.size, Choices()))
     mend_filesystem(mended, origin, Corrections.SAFE, NullReporter())
     mended.finish(origin.size)
-    before = RecordingStore(one.store.ljust(mended.size, b"\0"))
+    before = Device(one.store.ljust(mended.size, b"\0"))
     mended.second.carry_out(before)
-    assert before.log
+    assert before.tape.events
     expected = tmp_path / "expected.img"
     expected.write_bytes(KernelModel(bytearray(one.store), one.files["origin"]).view())
     for number in range(4):
         cut = tmp_path / f"cut{number}"
-        position = chance.randrange(len(before.log) + 1)
-        cut.write_bytes(before.after_cut(position, lambda: chance.random() < 0.5))
+        position = chance.randrange(len(before.tape.events) + 1)
+        cut.write_bytes(before.cut(position, chance, luck(chance)))
         root = tmp_path / "root"
         root.write_bytes(one.files["origin"])
         shown = view(cut, root, tmp_path)

@@ -15,8 +15,8 @@ from liveos.formats.binary import MemorySource
 from liveos.formats.exception_store import Geometry, Header, read_store, write_exceptions
 from liveos.formats.exception_store.edit import append, clear_behind, drop, put_records, truncate
 from liveos.formats.exception_store.trial import Trial
-from tests.unit.formats.exception_store.cuts import RecordingStore
 from tests.unit.formats.exception_store.kernel_model import KernelModel
+from tests.unit.formats.exception_store.power_cuts import Device, luck
 from tests.unit.formats.exception_store.test_properties import MemorySink
 
 CHUNKS = 420
@@ -61,15 +61,16 @@ LISTS = st.sampled_from([1, 2, 8]).flatmap(
 def test_drop(shape: tuple[int, int], data: st.DataObject) -> None:
     sectors, count = shape
     unwanted = sorted(data.draw(st.sets(st.integers(0, count - 1)))) if count else []
-    file = RecordingStore(canonical(count, sectors))
+    file = Device(canonical(count, sectors))
     before = mapping(file.start)
     drop(file, read_store(file), np.array(unwanted, np.int64))
     expected = {old: new for old, new in before.items() if old - 1000 not in set(unwanted)}
     assert mapping(bytes(file.data)) == expected
     assert read_store(file).count == len(expected)
     for _ in range(4):
-        position = data.draw(st.integers(0, len(file.log)))
-        device = file.after_cut(position, lambda: data.draw(st.booleans()))
+        dice = data.draw(st.randoms(use_true_random=False))
+        position = data.draw(st.integers(0, len(file.tape.events)))
+        device = bytes(file.cut(position, dice, luck(dice)))
         now = mapping(device)
         assert expected.items() <= now.items() <= before.items()
         assert not holes(device, sectors)
@@ -80,13 +81,14 @@ def test_drop(shape: tuple[int, int], data: st.DataObject) -> None:
 def test_truncate(shape: tuple[int, int], data: st.DataObject) -> None:
     sectors, count = shape
     left = data.draw(st.integers(0, count))
-    file = RecordingStore(canonical(count, sectors))
+    file = Device(canonical(count, sectors))
     before = mapping(file.start)
     truncate(file, Geometry(sectors), count, left)
     assert sorted(mapping(bytes(file.data))) == list(range(1000, 1000 + left))
     for _ in range(4):
-        position = data.draw(st.integers(0, len(file.log)))
-        device = file.after_cut(position, lambda: data.draw(st.booleans()))
+        dice = data.draw(st.randoms(use_true_random=False))
+        position = data.draw(st.integers(0, len(file.tape.events)))
+        device = bytes(file.cut(position, dice, luck(dice)))
         now = mapping(device)
         assert now.items() <= before.items()
         assert sorted(now) == list(range(1000, 1000 + len(now)))
@@ -105,7 +107,7 @@ def test_clear_behind(shape: tuple[int, int], data: st.DataObject) -> None:
         old, new = data.draw(st.sampled_from([(0, 0), (7, 0), (7, 9)]))
         if slot != count % slots:
             struct.pack_into("<QQ", content, area + 16 * slot, old, new)
-    file = RecordingStore(bytes(content))
+    file = Device(bytes(content))
     before = mapping(file.start)
     clear_behind(file, read_store(file))
     assert mapping(bytes(file.data)) == before
@@ -113,8 +115,9 @@ def test_clear_behind(shape: tuple[int, int], data: st.DataObject) -> None:
     assert bytes(file.data[: area + 16 * (count % slots)]) == bytes(
         content[: area + 16 * (count % slots)]
     )
-    position = data.draw(st.integers(0, len(file.log)))
-    assert mapping(file.after_cut(position, lambda: data.draw(st.booleans()))) == before
+    dice = data.draw(st.randoms(use_true_random=False))
+    position = data.draw(st.integers(0, len(file.tape.events)))
+    assert mapping(bytes(file.cut(position, dice, luck(dice)))) == before
 
 
 @settings(max_examples=40)
@@ -126,7 +129,7 @@ def test_append(shape: tuple[int, int], added: int, data: st.DataObject) -> None
     chunk = 512 * sectors
     contents = {5 + 3 * number: bytes([1 + number % 255]) * chunk for number in range(added)}
     model = KernelModel(bytearray(canonical(count, sectors)), b"")
-    file = RecordingStore(bytes(model.device))
+    file = Device(bytes(model.device))
     before = dict(model.map)
     append(file, read_store(file), contents)
     for old, content in contents.items():
@@ -135,8 +138,9 @@ def test_append(shape: tuple[int, int], added: int, data: st.DataObject) -> None
     assert after == model.map
     assert all(file.read_at(after[old] * chunk, chunk) == contents[old] for old in contents)
     for _ in range(3):
-        position = data.draw(st.integers(0, len(file.log)))
-        device = file.after_cut(position, lambda: data.draw(st.booleans()))
+        dice = data.draw(st.randoms(use_true_random=False))
+        position = data.draw(st.integers(0, len(file.tape.events)))
+        device = bytes(file.cut(position, dice, luck(dice)))
         now = mapping(device)
         assert before.items() <= now.items() <= after.items()
         assert not holes(device, sectors)
@@ -145,7 +149,7 @@ def test_append(shape: tuple[int, int], added: int, data: st.DataObject) -> None
 
 
 def test_put_records_changes_those_slots_alone() -> None:
-    file = RecordingStore(canonical(100, 1))
+    file = Device(canonical(100, 1))
     slots = np.array([0, 31, 32, 99], np.int64)
     column = np.array([7, 8, 9, 10], np.uint64)
     put_records(file, Geometry(1), slots, column, column + np.uint64(100))
@@ -154,7 +158,7 @@ def test_put_records_changes_those_slots_alone() -> None:
     assert store.new[slots].tolist() == [107, 108, 109, 110]
     others = np.setdiff1d(np.arange(100), slots)
     assert store.old[others].tolist() == [1000 + slot for slot in others.tolist()]
-    assert all(entry is None or len(entry[1]) == 512 for entry in file.log)
+    assert all(data is None or len(data) == 512 for _, _, data in file.tape.events)
 
 
 WRITES = st.lists(
@@ -180,10 +184,11 @@ def test_a_trial_reads_as_the_store_will(
     offset = data.draw(st.integers(0, whole))
     length = data.draw(st.integers(0, whole - offset))
     assert trial.read_at(offset, length) == wanted[offset : offset + length]
-    done = RecordingStore(start.ljust(whole, b"\0"))
+    done = Device(start.ljust(whole, b"\0"))
     trial.carry_out(done)
     assert done.data == wanted
-    assert done.log == [*writes, None]
+    log = [None if data is None else (at, data) for _, at, data in done.tape.events]
+    assert log == [*writes, None]
     changed = [number for number in range(size) if wanted[number] != start[number]]
     kept = {
         place + number

@@ -6,6 +6,7 @@ What a store says is told by the model of the kernel.
 
 import struct
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,8 +19,8 @@ from liveos.formats.exception_store import Duplicates, read_store
 from liveos.medium.overlay.check import check_store
 from liveos.operations.overlay.mend import Mended
 from liveos.operations.overlay.mending import Choices, Mending, decide
-from tests.unit.formats.exception_store.cuts import RecordingStore
 from tests.unit.formats.exception_store.kernel_model import KernelModel
+from tests.unit.formats.exception_store.power_cuts import Device, luck
 
 SECTORS = 2  # so that an area can be torn
 CHUNK = SECTORS * 512
@@ -145,11 +146,11 @@ def test_any_damage_is_repaired_or_refused(
     assert not again[0].is_needed
 
 
-def carried_out(device: bytes, repair: Mended) -> list[RecordingStore]:
+def carried_out(device: bytes, repair: Mended) -> list[Device]:
     """The two parts of a repair in place, each recorded."""
-    first = RecordingStore(device)
+    first = Device(device)
     repair.first.carry_out(first)
-    second = RecordingStore(bytes(first.data).ljust(repair.size, b"\0"))
+    second = Device(bytes(first.data).ljust(repair.size, b"\0"))
     repair.second.carry_out(second)
     assert bytes(second.data) == whole(repair)
     return [first, second]
@@ -171,8 +172,9 @@ def test_repair_in_place_cut_off_anywhere(
     parts = carried_out(device, repair)
     for _ in range(4):
         part = data.draw(st.sampled_from(parts))
-        position = data.draw(st.integers(0, len(part.log)))
-        left = part.after_cut(position, lambda: data.draw(st.booleans()))
+        dice = data.draw(st.randoms(use_true_random=False))
+        position = data.draw(st.integers(0, len(part.tape.events)))
+        left = bytes(part.cut(position, dice, luck(dice)))
         if left[:4] == b"SnAp":
             assert_nothing_is_missing(left, mending, wanted)
         again = mended(left, choices=choices)
@@ -192,8 +194,8 @@ def test_what_is_kept_of_two_does_not_change_on_the_way(keep: Duplicates) -> Non
     wanted = expected(bytes(store), result[0])
     assert len(wanted) == 27
     for part in carried_out(bytes(store), result[1]):
-        for position in range(len(part.log) + 1):
-            again = mended(part.after_cut(position, lambda: True), choices=choices)
+        for position in range(len(part.tape.events) + 1):
+            again = mended(bytes(part.cut(position, Random(0), 1.0)), choices=choices)
             assert again is not None
             assert content(whole(again[1])) == wanted
 

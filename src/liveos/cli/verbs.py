@@ -9,6 +9,7 @@ VERBS = {
     "inspect": "Show what a medium holds, layer by layer.",
     "install": "Install an image on a stick, with room to keep changes.",
     "overlay": "See, check, repair and reshape the persistent overlay.",
+    "home": "See, make and remove the persistent home.",
     "boot": "Start a medium in a virtual machine.",
     "prove": "Prove that a medium boots, and that it remembers.",
     "tools": "List the external programs and whether they are here.",

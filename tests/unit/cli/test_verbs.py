@@ -33,6 +33,8 @@ WITH_SOURCE = {
     "prove": ["{source}"],
 }
 CHANGING = {
+    "home create",
+    "home remove",
     "install",
     "overlay compact",
     "overlay merge",

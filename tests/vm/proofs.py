@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 import pytest
 
-from liveos.host.firmware import FirmwareKind
-from liveos.host.qemu import Attachment
+from liveos.host.machine.firmware import FirmwareKind
+from liveos.host.machine.qemu import Attachment
 from liveos.operations.guests.guest import Guest
 from liveos.operations.prove.proof import BootReport, Proof, Showing
 from liveos.operations.prove.proving import ProveRequest, prove

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from liveos.host.firmware import FirmwareKind
+from liveos.host.machine.firmware import FirmwareKind
 from tests.images.recipes import RECIPES, Recipe
 from tests.vm.proofs import (
     boot_on_terminal,

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import ExitStatus
-from liveos.host.firmware import FirmwareKind
-from liveos.host.qemu import Attachment
+from liveos.host.machine.firmware import FirmwareKind
+from liveos.host.machine.qemu import Attachment
 from liveos.medium.model import PersistenceKind
 from liveos.operations.prove.proof import Proof, Showing
 from tests.images.recipes import EROFS, FLAT, NESTED, Recipe

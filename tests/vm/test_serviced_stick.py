@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liveos.host.qemu import Attachment, Drive
+from liveos.host.machine.qemu import Attachment, Drive
 from liveos.operations.guests.guest import BootFiles, Guest, Patience
 from liveos.operations.guests.kernel_words import PROOF_WORDS
 from liveos.operations.guests.layer import make_layer

@@ -47,8 +47,8 @@ def boot(
 ) -> None:
     """Start a medium in a virtual machine."""
     from liveos.cli.progress import reporter
-    from liveos.host.firmware import FirmwareKind
-    from liveos.host.qemu import Attachment
+    from liveos.host.machine.firmware import FirmwareKind
+    from liveos.host.machine.qemu import Attachment
     from liveos.operations.boot import BootRequest, Screen
     from liveos.operations.boot import boot as start
 

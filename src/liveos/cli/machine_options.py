@@ -11,7 +11,7 @@ _MIB = 1024 * 1024
 
 
 class FirmwareName(StrEnum):
-    """What starts the machine (liveos.host.firmware.FirmwareKind, which is not imported early)."""
+    """What starts the machine: ``FirmwareKind`` of the host, which is not imported this early."""
 
     BIOS = "bios"
     UEFI = "uefi"

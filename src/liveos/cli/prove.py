@@ -52,8 +52,8 @@ def prove(
 ) -> ExitStatus:
     """Prove that a medium boots, and that it remembers."""
     from liveos.cli.progress import reporter
-    from liveos.host.firmware import FirmwareKind
-    from liveos.host.qemu import Attachment
+    from liveos.host.machine.firmware import FirmwareKind
+    from liveos.host.machine.qemu import Attachment
     from liveos.operations.prove.proof import Showing, proof_document
     from liveos.operations.prove.proving import ProveRequest
     from liveos.operations.prove.proving import prove as run_proof

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from liveos.errors import ToolMissingError
 from liveos.host import grub
-from liveos.host.firmware import FirmwareKind, find_uefi
+from liveos.host.machine.firmware import FirmwareKind, find_uefi
 from liveos.host.run import find, run
 from liveos.host.tools import Command, Tool
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from liveos.errors import UsageError
-from liveos.host.firmware import FirmwareKind, find_uefi
-from liveos.host.qemu import (
+from liveos.host.machine.firmware import FirmwareKind, find_uefi
+from liveos.host.machine.qemu import (
     Accelerator,
     Attachment,
     Drive,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from liveos.host.ext4_folder import Ext4Folder
-from liveos.host.ext4_window import window
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.ext4_window import window
 from tests.tools.host.power_cuts import SECTOR, Recording, recorded
 from tests.tools.host.test_ext4_folder import LAYOUTS, check, debugfs, make, noise, put
 

@@ -7,10 +7,10 @@ import pytest
 
 from liveos.errors import NoSpaceError, UnsupportedError
 from liveos.formats.ext4.reader import Ext4
-from liveos.host import ext4_scratch
-from liveos.host.ext4_folder import Ext4Folder
-from liveos.host.ext4_scratch import Change
-from liveos.host.ext4_window import window
+from liveos.host.folders import ext4_scratch
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.ext4_scratch import Change
+from liveos.host.folders.ext4_window import window
 from tests.tools.host.test_ext4_folder import check, debugfs, make, put
 
 pytestmark = pytest.mark.tools

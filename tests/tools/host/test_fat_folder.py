@@ -12,8 +12,8 @@ from liveos.errors import NoSpaceError, RefusedError
 from liveos.formats.binary import TruncatedError
 from liveos.formats.fat.exchange import exchange
 from liveos.formats.fat.reader import Fat
-from liveos.host.fat_folder import LARGEST_FILE, FatFolder
-from liveos.host.folder import FolderFile
+from liveos.host.folders.fat_folder import LARGEST_FILE, FatFolder
+from liveos.host.folders.folder import FolderFile
 from liveos.host.volumes import FatVolume
 from tests.tools.host.power_cuts import recorded
 

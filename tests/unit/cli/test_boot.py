@@ -7,8 +7,8 @@ import pytest
 
 from liveos.cli.main import main
 from liveos.errors import ExitStatus
-from liveos.host.firmware import FirmwareKind
-from liveos.host.qemu import Attachment
+from liveos.host.machine.firmware import FirmwareKind
+from liveos.host.machine.qemu import Attachment
 from liveos.operations import boot as operation
 from liveos.operations.boot import BootRequest, Screen
 from liveos.report import Reporter

@@ -8,8 +8,8 @@ import pytest
 from liveos.cli.boot import ConsoleName
 from liveos.cli.install import OverlayKind
 from liveos.cli.machine_options import AttachmentName, FirmwareName, memory_mib
-from liveos.host.firmware import FirmwareKind
-from liveos.host.qemu import Attachment
+from liveos.host.machine.firmware import FirmwareKind
+from liveos.host.machine.qemu import Attachment
 from liveos.medium.model import PersistenceKind
 from liveos.operations.boot import Screen
 

@@ -8,8 +8,8 @@ import pytest
 
 from liveos.cli.main import main
 from liveos.errors import ExitStatus
-from liveos.host.firmware import FirmwareKind
-from liveos.host.qemu import Attachment
+from liveos.host.machine.firmware import FirmwareKind
+from liveos.host.machine.qemu import Attachment
 from liveos.medium.model import PersistenceKind
 from liveos.operations.prove import proving as operation
 from liveos.operations.prove.judgement import Memory

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from liveos.errors import NoSpaceError
 from liveos.host.ext4 import BlockRun
-from liveos.host.ext4_extents import LONGEST_WRITTEN, require_blocks, rewriting, with_written
+from liveos.host.folders.ext4_extents import (
+    LONGEST_WRITTEN,
+    require_blocks,
+    rewriting,
+    with_written,
+)
 
 Block = tuple[int, bool]
 

@@ -7,7 +7,7 @@ import pytest
 
 from liveos.errors import NoSpaceError
 from liveos.host.ext4 import BlockRun
-from liveos.host.ext4_file import Ext4File, Judge
+from liveos.host.folders.ext4_file import Ext4File, Judge
 
 BLOCK = 1024
 STALE = b"\xa5"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import ToolMissingError
-from liveos.host.firmware import FirmwareKind, find_uefi, installed
+from liveos.host.machine.firmware import FirmwareKind, find_uefi, installed
 
 
 def describe(

@@ -11,7 +11,7 @@ import pytest
 
 from liveos.errors import NoSpaceError, RefusedError
 from liveos.formats.binary import TruncatedError
-from liveos.host.folder import Folder, FolderFile, HostFolder
+from liveos.host.folders.folder import Folder, FolderFile, HostFolder
 
 
 @pytest.fixture

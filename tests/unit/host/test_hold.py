@@ -10,7 +10,7 @@ import pytest
 
 from liveos.errors import RefusedError
 from liveos.host import use
-from liveos.host.folder import HostFolder
+from liveos.host.folders.folder import HostFolder
 from liveos.host.hold import hold
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import RefusedError
-from liveos.host.new_file import clone, data_ranges, new_file
+from liveos.host.folders.new_file import clone, data_ranges, new_file
 
 
 def test_whole_or_not_at_all(tmp_path: Path) -> None:

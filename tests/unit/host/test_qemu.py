@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from liveos.host.firmware import FlashFile, UefiFirmware
-from liveos.host.qemu import (
+from liveos.host.machine.firmware import FlashFile, UefiFirmware
+from liveos.host.machine.qemu import (
     Accelerator,
     Attachment,
     Drive,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from liveos.errors import LiveosError
-from liveos.host.qmp import Monitor, connect
+from liveos.host.machine.qmp import Monitor, connect
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import UsageError
-from liveos.host.qemu import Accelerator
+from liveos.host.machine.qemu import Accelerator
 from liveos.host.tools import Command
 from liveos.operations import boot as module
 from liveos.operations.boot import BootRequest, Screen, boot

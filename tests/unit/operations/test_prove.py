@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import UnsupportedError
-from liveos.host.qemu import Accelerator, Machine
+from liveos.host.machine.qemu import Accelerator, Machine
 from liveos.medium.model import Entry, Firmware, Medium, MediumKind, PersistenceKind
 from liveos.operations.guests.guest import BootFiles, Patience
 from liveos.operations.guests.menu_edits import MenuEdits

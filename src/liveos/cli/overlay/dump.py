@@ -58,7 +58,7 @@ def _text(source: "ByteSource", legible: "Legible", *, data_hashes: bool) -> "It
 
 
 def _write(file: "Path", text: "Iterator[str]", *, force: bool) -> None:
-    from liveos.host.new_file import new_file, write_stream
+    from liveos.host.folders.new_file import new_file, write_stream
 
     with new_file(file, 0, replaces=force) as descriptor:
         write_stream(descriptor, (piece.encode() for piece in text))

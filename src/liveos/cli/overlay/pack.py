@@ -20,7 +20,7 @@ Pack = Annotated[
 def pack(output: Output, overlay: Overlay, *, file: Pack, force: Force = False) -> None:
     """Make a small file of an overlay's metadata, without any contents, for a bug report."""
     from liveos.formats.exception_store import write_pack
-    from liveos.host.new_file import new_file, write_stream
+    from liveos.host.folders.new_file import new_file, write_stream
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.recording import read_legible
 

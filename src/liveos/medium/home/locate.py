@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.tree import FileTree
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.home.mounting import (
     LiveSystem,
     Mounting,

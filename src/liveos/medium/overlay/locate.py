@@ -11,9 +11,9 @@ from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.exception_store.spans import SpannedSource
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileKind, Node
-from liveos.host.ext4_folder import Ext4Folder
-from liveos.host.fat_folder import FatFolder
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.images import Payload, find_payloads
 from liveos.medium.memory import find_memory

@@ -9,7 +9,7 @@ from pathlib import Path
 from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileTree, Node
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.medium.images import find_payloads
 from liveos.medium.model import MediumKind
 from liveos.medium.open_scene import scene_of_file

@@ -11,7 +11,7 @@ from dataclasses import replace
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store import Duplicates, ExceptionStore, MergedView
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Superblock
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.use import use_of
 from liveos.report import Finding, Severity
 

@@ -18,7 +18,7 @@ from liveos.formats.ext4.owners import BlockUse, owners
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.superblock import Superblock
 from liveos.host import disk
-from liveos.host.new_file import data_ranges
+from liveos.host.folders.new_file import data_ranges
 from liveos.report import Reporter
 from liveos.sizes import format_size
 

@@ -16,9 +16,9 @@ from typing import Protocol
 
 from liveos.errors import LiveosError
 from liveos.host import run
-from liveos.host.qemu import Machine, SerialSocket, qemu_command
-from liveos.host.qmp import Monitor
-from liveos.host.serial import SerialLine, listen
+from liveos.host.machine.qemu import Machine, SerialSocket, qemu_command
+from liveos.host.machine.qmp import Monitor
+from liveos.host.machine.serial import SerialLine, listen
 from liveos.operations.guests.shell import Answer, NoAnswerError, ask
 from liveos.operations.guests.signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
 

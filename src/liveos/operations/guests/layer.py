@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.formats.binary import FileSource
-from liveos.host.qemu import layer_command, patch_command
+from liveos.host.machine.qemu import layer_command, patch_command
 from liveos.host.run import run
 
 _SECTOR = 2048

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from liveos.errors import NotPermittedError, UsageError
 from liveos.formats.binary import FileSource
-from liveos.host.firmware import FlashFile, UefiFirmware
-from liveos.host.qemu import Attachment
+from liveos.host.machine.firmware import FlashFile, UefiFirmware
+from liveos.host.machine.qemu import Attachment
 
 
 def open_target(target: Path) -> FileSource:

@@ -7,7 +7,7 @@ from pathlib import Path
 from liveos.errors import UnsupportedError
 from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree, Node
-from liveos.host.folder import checked_name
+from liveos.host.folders.folder import checked_name
 
 _SKELETON = "/etc/skel"
 _MOST_FILES = 10_000

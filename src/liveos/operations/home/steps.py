@@ -7,7 +7,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.host.luks import Key
 
 NEW = ".new"

@@ -9,7 +9,7 @@ from liveos.errors import NotPermittedError, RefusedError, UnsupportedError
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store import ExceptionStore
 from liveos.formats.ext4.superblock import Superblock
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.medium.overlay.check import check_store
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.report import Severity

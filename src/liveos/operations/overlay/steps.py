@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.medium.overlay.locate import OpenOverlay, open_overlay
 from liveos.operations.overlay.mending import Choices

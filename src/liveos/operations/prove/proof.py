@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from liveos.host.firmware import FirmwareKind
+from liveos.host.machine.firmware import FirmwareKind
 from liveos.operations.prove.judgement import Memory
 from liveos.operations.prove.observation import Observation
 

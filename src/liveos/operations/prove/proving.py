@@ -11,8 +11,8 @@ from pathlib import Path
 
 from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.identify import identify
-from liveos.host.firmware import FirmwareKind, find_uefi
-from liveos.host.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
+from liveos.host.machine.firmware import FirmwareKind, find_uefi
+from liveos.host.machine.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
 from liveos.operations.guests.guest import BootFiles, Patience
 from liveos.operations.guests.kernel_words import PROOF_WORDS
 from liveos.operations.guests.layer import make_layer, patch_layer

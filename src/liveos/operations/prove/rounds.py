@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.errors import UnsupportedError
-from liveos.host.firmware import FirmwareKind
+from liveos.host.machine.firmware import FirmwareKind
 from liveos.medium.inspect import inspect
 from liveos.medium.model import Entry, Firmware
 from liveos.operations.guests.guest import Guest

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from liveos.errors import LiveosError
-from liveos.host.qemu import Machine
+from liveos.host.machine.qemu import Machine
 from liveos.operations.guests.guest import BootFailedError, BootFiles, Guest, Patience, start
 from liveos.operations.guests.shell import NoAnswerError
 from liveos.operations.prove.judgement import find_memory

@@ -12,7 +12,7 @@ from liveos.cli.main import main
 from liveos.errors import ExitStatus
 from liveos.formats.binary import FileSource
 from liveos.formats.exception_store import read_store, status_line
-from liveos.host.folder import HostFolder
+from liveos.host.folders.folder import HostFolder
 from tests.tools.operations.overlay import stores
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 

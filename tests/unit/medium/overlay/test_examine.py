@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import Level, StoreState
 from liveos.medium.overlay.examine import examine

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liveos.formats.binary import MemorySource
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState, check_store
 from liveos.medium.overlay.forecast import Ending

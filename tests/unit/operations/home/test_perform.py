@@ -10,7 +10,7 @@ import pytest
 
 from liveos.errors import RefusedError, UsageError
 from liveos.formats.binary import MemorySource
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.memory_file import memory_file
 from liveos.operations.home import filesystem
 from liveos.operations.home.perform import create, remove

@@ -10,7 +10,7 @@ import pytest
 
 from liveos.errors import LiveosError, NoSpaceError, RefusedError, UnsupportedError
 from liveos.formats.binary import MemorySource
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.host.luks import private_key
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import LiveSystem

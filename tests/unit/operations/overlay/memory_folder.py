@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from liveos.host.folder import StoredFile
+from liveos.host.folders.folder import StoredFile
 from tests.unit.formats.exception_store.power_cuts import Device, luck
 
 
 @dataclass
 class MemoryFolder:
-    """As `liveos.host.folder.Folder`, as far as one existing file needs it."""
+    """As `liveos.host.folders.folder.Folder`, as far as one existing file needs it."""
 
     device: Device
     most: int | None = None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from liveos.errors import UnsupportedError
 from liveos.formats.exception_store import Geometry, read_header
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState, check_store
 from liveos.medium.overlay.locate import OpenOverlay

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from liveos.errors import LiveosError, NoSpaceError, RefusedError, UnsupportedError, UsageError
 from liveos.formats.binary import MemorySource
 from liveos.formats.exception_store import Geometry, read_store, status_line
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState, check_store
 from liveos.medium.overlay.forecast import Ending, forecast

@@ -8,7 +8,7 @@ from liveos.errors import LiveosError, UsageError
 from liveos.formats.binary import ByteSink
 from liveos.formats.tree import FileTree
 from liveos.host import disk
-from liveos.host.folder import Folder, FolderFile, HostFolder, StoredFile
+from liveos.host.folders.folder import Folder, FolderFile, HostFolder, StoredFile
 from liveos.host.luks import HEADER_SIZE, Key, new_volume
 from liveos.medium.home.locate import open_home
 from liveos.operations.home.filesystem import copy_used, new_filesystem

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
-from liveos.host.fat_folder import FatFolder
-from liveos.host.folder import Folder
+from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.folders.folder import Folder
 from liveos.host.luks import HEADER_SIZE, Key
 from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
 from liveos.host.volumes import SAFE_FEATURES

@@ -2,8 +2,8 @@
 """A store without what it holds in vain, written anew."""
 
 from liveos.errors import RefusedError
-from liveos.host.folder import DescriptorFile
-from liveos.host.new_file import new_file
+from liveos.host.folders.folder import DescriptorFile
+from liveos.host.folders.new_file import new_file
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.compaction import Compaction, write_compacted
 from liveos.operations.overlay.sound import damage_named, kept_from_others

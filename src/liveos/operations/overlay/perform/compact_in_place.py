@@ -23,7 +23,7 @@ from liveos.formats.exception_store.writable import WritableView
 from liveos.formats.ext4.journal import JournalError
 from liveos.formats.ext4.journal_file import open_journal
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Incompat, Superblock
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.faults import RecordFaults
 from liveos.medium.overlay.view import Chunks, OverlayView
 from liveos.operations.overlay.compaction import Compaction

@@ -11,8 +11,8 @@ from liveos.formats.exception_store import ExceptionStore, MergedView
 from liveos.formats.exception_store.merging import composed, data_runs, merge_into_origin
 from liveos.formats.ext4.replay import recover
 from liveos.host import disk
-from liveos.host.folder import HostFolder
-from liveos.host.new_file import clone, data_ranges, new_file, read_into
+from liveos.host.folders.folder import HostFolder
+from liveos.host.folders.new_file import clone, data_ranges, new_file, read_into
 from liveos.host.transfer import PIECE, DurableWriter, ReadAhead
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.origin import Origin

@@ -11,8 +11,8 @@ from liveos.formats.exception_store import Span, metadata_spans, read_store, wri
 from liveos.formats.exception_store.trial import Trial
 from liveos.formats.ext4.journal_file import open_journal
 from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, Superblock
-from liveos.host.folder import DescriptorFile, FolderFile
-from liveos.host.new_file import new_file, write_stream
+from liveos.host.folders.folder import DescriptorFile, FolderFile
+from liveos.host.folders.new_file import new_file, write_stream
 from liveos.medium.overlay.filesystem_check import (
     Corrections,
     FilesystemCheck,

@@ -4,7 +4,7 @@
 from liveos.errors import RefusedError
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store import read_header, read_store
-from liveos.host.folder import FolderFile
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.sizing import least_chunks
 from liveos.operations.overlay.steps import ResizeStore
 

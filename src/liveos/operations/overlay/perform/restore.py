@@ -20,8 +20,8 @@ from liveos.formats.exception_store import (
 from liveos.formats.exception_store.spans import SpannedSource
 from liveos.formats.exception_store.text import sum_of_run
 from liveos.formats.exception_store.text_reader import is_text, read_sums
-from liveos.host.folder import DescriptorFile, StoredFile
-from liveos.host.new_file import new_file
+from liveos.host.folders.folder import DescriptorFile, StoredFile
+from liveos.host.folders.new_file import new_file
 from liveos.medium.overlay.recording import open_recording, read_legible
 from liveos.operations.overlay.sound import damage_named, kept_from_others
 from liveos.operations.overlay.steps import RestoreInto, RestoreNew

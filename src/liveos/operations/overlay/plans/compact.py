@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
-from liveos.host.folder import HostFolder, already_there
-from liveos.host.new_file import part_of
+from liveos.host.folders.folder import HostFolder, already_there
+from liveos.host.folders.new_file import part_of
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.fates import Fate
 from liveos.medium.overlay.locate import OpenOverlay

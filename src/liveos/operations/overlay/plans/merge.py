@@ -7,8 +7,8 @@ from pathlib import Path
 
 from liveos.errors import RefusedError, UnsupportedError, UsageError
 from liveos.formats.exception_store import ExceptionStore
-from liveos.host.folder import FolderFile, HostFolder
-from liveos.host.new_file import part_of
+from liveos.host.folders.folder import FolderFile, HostFolder
+from liveos.host.folders.new_file import part_of
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.sound import sound_store

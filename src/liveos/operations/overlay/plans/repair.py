@@ -10,8 +10,8 @@ from liveos.errors import NoSpaceError, RefusedError, UsageError
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store import read_store
 from liveos.formats.ext4.superblock import Superblock
-from liveos.host.folder import HostFolder, require_room
-from liveos.host.new_file import part_of
+from liveos.host.folders.folder import HostFolder, require_room
+from liveos.host.folders.new_file import part_of
 from liveos.host.tools import E2FSCK
 from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.medium.overlay.locate import OpenOverlay

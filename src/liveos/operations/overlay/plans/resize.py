@@ -15,7 +15,7 @@ from liveos.formats.exception_store import (
     Tail,
     store_status,
 )
-from liveos.host.folder import require_room
+from liveos.host.folders.folder import require_room
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreCheck, StoreState, check_store
 from liveos.medium.overlay.locate import OpenOverlay

@@ -9,7 +9,7 @@ from liveos.errors import RefusedError, UnsupportedError
 from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store import SECTOR, count_exceptions
 from liveos.formats.exception_store.spans import SpannedSource
-from liveos.host.new_file import part_of
+from liveos.host.folders.new_file import part_of
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.steps import RestoreInto, RestoreNew, Subject
 from liveos.operations.plan import Plan

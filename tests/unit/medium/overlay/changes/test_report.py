@@ -11,7 +11,7 @@ import pytest
 from liveos.cli.main import main
 from liveos.errors import ExitStatus, UnsupportedError, UsageError
 from liveos.formats.binary import MemorySource
-from liveos.host.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.changes.model import Changes
 from liveos.medium.overlay.changes.report import report

@@ -23,7 +23,7 @@ from liveos.formats.fat.exchange import exchange
 from liveos.formats.fat.reader import Fat
 from liveos.formats.tree import FileKind, Node
 from liveos.host import disk
-from liveos.host.folder import (
+from liveos.host.folders.folder import (
     DescriptorFile,
     ReadOnlyFile,
     StoredFile,

@@ -18,7 +18,7 @@ from liveos.formats.ext4.superblock import (
 )
 from liveos.formats.ext4.transaction import with_checksum
 from liveos.host import disk
-from liveos.host.folder import DescriptorFile, StoredFile
+from liveos.host.folders.folder import DescriptorFile, StoredFile
 from liveos.host.volumes import Ext4Volume
 
 _EDITABLE = Incompat.filetype | Incompat.extent | Incompat.wide | Incompat.meta_bg

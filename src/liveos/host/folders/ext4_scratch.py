@@ -28,7 +28,7 @@ from liveos.formats.ext4.transaction import TransactionTooLargeError, write_tran
 from liveos.formats.tree import FileKind, Node
 from liveos.host import disk
 from liveos.host.ext4 import debugfs
-from liveos.host.folder import StoredFile
+from liveos.host.folders.folder import StoredFile
 from liveos.host.tools import DEBUGFS, Command
 
 Blocks = NDArray[np.int64]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from liveos.errors import NoSpaceError
 from liveos.host.ext4 import BlockRun, parse_extents
-from liveos.host.ext4_extents import require_blocks, rewriting, with_written
-from liveos.host.folder import StoredFile, check_range
+from liveos.host.folders.ext4_extents import require_blocks, rewriting, with_written
+from liveos.host.folders.folder import StoredFile, check_range
 
 Judge = Callable[[str], None]
 Apply = Callable[[Sequence[str], Judge | None], str]

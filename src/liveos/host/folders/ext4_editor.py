@@ -15,11 +15,11 @@ from liveos.formats.ext4.records import Inode, InodeFlag
 from liveos.formats.tree import FileKind, Node
 from liveos.host import ext4
 from liveos.host.ext4 import BlockRun
-from liveos.host.ext4_extents import require_blocks
-from liveos.host.ext4_file import Ext4File
-from liveos.host.ext4_scratch import Change, apply
-from liveos.host.ext4_window import require_changeable
-from liveos.host.folder import StoredFile, checked_name, require_room
+from liveos.host.folders.ext4_extents import require_blocks
+from liveos.host.folders.ext4_file import Ext4File
+from liveos.host.folders.ext4_scratch import Change, apply
+from liveos.host.folders.ext4_window import require_changeable
+from liveos.host.folders.folder import StoredFile, checked_name, require_room
 from liveos.host.volumes import Ext4Volume
 
 _DIRECTORY_FULL = "No free space in the directory"  # EXT2_ET_DIR_NO_SPACE of libext2fs

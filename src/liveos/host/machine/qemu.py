@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from liveos.host import run
-from liveos.host.firmware import FlashFile, UefiFirmware
+from liveos.host.machine.firmware import FlashFile, UefiFirmware
 from liveos.host.tools import QEMU, QEMU_IMG, QEMU_IO, Command
 
 _KVM_BLINK = 2.0  # seconds; translation takes 0.3, working KVM less

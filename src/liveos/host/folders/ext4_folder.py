@@ -15,10 +15,10 @@ from liveos.formats.binary import FileSource, Window
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.replay import recover
 from liveos.formats.tree import FileKind
-from liveos.host.ext4_editor import Ext4Editor, directories, find, free_bytes, regular_file
-from liveos.host.ext4_scratch import Change
-from liveos.host.ext4_window import window
-from liveos.host.folder import ReadOnlyFile, StoredFile, already_there, checked_name
+from liveos.host.folders.ext4_editor import Ext4Editor, directories, find, free_bytes, regular_file
+from liveos.host.folders.ext4_scratch import Change
+from liveos.host.folders.ext4_window import window
+from liveos.host.folders.folder import ReadOnlyFile, StoredFile, already_there, checked_name
 from liveos.host.hold import hold
 from liveos.host.volumes import Ext4Volume
 

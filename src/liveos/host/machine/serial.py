@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from liveos.host.qmp import connect
+from liveos.host.machine.qmp import connect
 
 _KEPT = 1 << 18  # characters; a guest that never stops talking must not fill the memory
 

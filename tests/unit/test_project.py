@@ -32,7 +32,6 @@ TESTED_THROUGH = {
     "liveos.host.disk": "tests/tools/operations/test_interrupted.py",
     "liveos.host.grub": "tests/tools/operations/test_install.py",
     "liveos.host.interrupts": "tests/tools/operations/test_interrupted.py",
-    "liveos.host.machine.serial": "tests/vm/test_prove.py",
     "liveos.host.volume_files": "tests/tools/operations/test_install.py",
     "liveos.medium.boot_files": "tests/unit/medium/test_inspect.py",
     "liveos.medium.images": "tests/unit/medium/test_inspect.py",

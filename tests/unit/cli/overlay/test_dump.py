@@ -144,12 +144,8 @@ def test_where_to_must_be_said_once(words: list[str], store: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["check", "status", "dump"])
 def test_records_are_read_as_stores(
-    verb: str,
-    damaged: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    verb: str, damaged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "500")  # where a line is broken depends on the length of a path
     pack, text = damaged.with_name("pack"), damaged.with_name("text")
     assert run("pack", damaged, "-o", pack) == ExitStatus.DONE
     assert run("dump", damaged, "-o", text) == ExitStatus.PROBLEMS_FOUND

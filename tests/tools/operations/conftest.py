@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One tiny ISO for all tests of operations."""
-
-from pathlib import Path
+"""A wide terminal: where a line is broken depends on the length of a temporary path."""
 
 import pytest
 
-from tests.tools.operations.tiny import make_iso
 
-
-@pytest.fixture(scope="session")
-def iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_iso(tmp_path_factory.mktemp("source"))
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "500")

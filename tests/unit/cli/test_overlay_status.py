@@ -46,7 +46,10 @@ def test_the_document(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert store.read_bytes() == before
 
 
-def test_for_people(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_for_people(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["overlay", "status", str(store)]) == ExitStatus.DONE
     out = capsys.readouterr().out
     assert "2080/5600 24" in out

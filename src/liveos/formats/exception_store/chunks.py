@@ -34,6 +34,5 @@ def read_chunks(
         start, stop = int(places[first]), int(places[end - 1]) + 1
         data = source.read_at(start * chunk_size, (stop - start) * chunk_size)
         span = np.frombuffer(data, np.uint8).reshape(-1, chunk_size)
-        rows[first:end] = span if len(span) == 1 else span[places[first:end] - start]
-    rows[order] = rows.copy()
+        rows[order[first:end]] = span if len(span) == 1 else span[places[first:end] - start]
     return rows

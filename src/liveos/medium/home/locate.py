@@ -15,11 +15,12 @@ from liveos.medium.home.mounting import (
     choose_mounting,
     read_live_system,
 )
-from liveos.medium.images import find_images, find_payloads
+from liveos.medium.images import find_images
 from liveos.medium.model import Image, Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
+from liveos.medium.payloads import find_payloads
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 

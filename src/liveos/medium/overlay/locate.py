@@ -15,12 +15,12 @@ from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.volumes import Ext4Volume, FatVolume
-from liveos.medium.images import Payload, find_payloads
 from liveos.medium.memory import find_memory
 from liveos.medium.model import Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.origin import Origin, open_origin, origin_in
 from liveos.medium.overlay.recording import is_recording, read_recording
+from liveos.medium.payloads import Payload, find_payloads
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 from liveos.report import Finding

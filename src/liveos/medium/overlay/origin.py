@@ -10,9 +10,9 @@ from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileTree, Node
 from liveos.host.folders.folder import FolderFile, HostFolder
-from liveos.medium.images import find_payloads
 from liveos.medium.model import MediumKind
 from liveos.medium.open_scene import scene_of_file
+from liveos.medium.payloads import find_payloads
 from liveos.medium.root import find_nested
 from liveos.medium.volume import Volume, open_volume
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The root images of a medium: which files they are, and the directory of each.
+
+Nothing that boots them is looked into; ``images`` does that.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from liveos.formats.tree import Node
+from liveos.medium.bootline import DEFAULT_DIRECTORY
+from liveos.medium.model import Entry, Firmware
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume
+
+# In the order in which they are looked for: dracut's names first (boot-contract.md 2.0, step 4).
+_ROOT_NAMES = ("squashfs.img", "rootfs.img", "ext3fs.img", "filesystem.squashfs", "install.img")
+_MOST_DIRECTORIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A root image's file, and the directory that it lies in, without slashes around."""
+
+    volume: Volume
+    directory: str
+    node: Node
+
+
+def find_payloads(scene: Scene) -> tuple[Payload, ...]:
+    """The root image of every image of a medium, in the order in which `find_images` has them."""
+    menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
+    return tuple(payloads_of(scene, [entry for menu in menus for entry in menu.entries]))
+
+
+def live_directory(entry: Entry) -> str:
+    """The directory that an entry's initramfs will look into."""
+    named = entry.option("rd.live.dir") or entry.option("live_dir") or DEFAULT_DIRECTORY
+    return named.strip("/")
+
+
+def payloads_of(scene: Scene, entries: list[Entry]) -> Iterator[Payload]:
+    """The same, for who has read the entries of its menus already."""
+    names = (*_ROOT_NAMES, *filter(None, (entry.option("rd.live.squashimg") for entry in entries)))
+    named = [live_directory(entry) for entry in entries if entry.live_source]
+    for volume in scene.data_volumes:
+        listed = volume.list_names("/")[:_MOST_DIRECTORIES]
+        seen = set()
+        for directory in dict.fromkeys((*named, *listed, "")):
+            node = _root_file(volume, directory, names if directory else names[:1])
+            if node is not None and node.number not in seen:
+                seen.add(node.number)
+                yield Payload(volume, node.path.rpartition("/")[0].strip("/"), node)
+
+
+def _root_file(volume: Volume, directory: str, names: Iterable[str]) -> Node | None:
+    """The first of these files that is in a directory."""
+    there = {name.casefold() for name in volume.list_names(f"/{directory}")}
+    wanted = (name for name in names if name.casefold() in there)
+    found = (volume.find_file(f"/{directory}/{name}") for name in wanted)
+    return next((node for node in found if node is not None), None)

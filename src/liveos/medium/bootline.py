@@ -6,15 +6,17 @@ The rules are those of boot-contract.md (the ten rules, 1.6) and images.md 2.2.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from liveos.errors import UnsupportedError
 from liveos.medium import dracut
+from liveos.medium.installed import (
+    DEFAULT_DIRECTORY,
+    DEFAULT_IMAGE,
+    Installed,
+    label_problem,
+    refuse,
+)
 from liveos.medium.model import Entry, Family, PersistenceKind
-
-DEFAULT_DIRECTORY = "LiveOS"
-DEFAULT_IMAGE = "squashfs.img"
-_UNCOMPRESSED = frozenset({"rootfs.img", "ext3fs.img"})
 
 # Words that the installed image gets anew, or must not have; with and without a value.
 _REPLACED = frozenset(
@@ -30,39 +32,13 @@ _REPLACED = frozenset(
 )  # fmt: skip
 # With a persistent overlay these would set it aside (boot-contract.md 2 (d), (f)).
 _FORGETFUL = frozenset({"rd.live.overlay.thin", "rd.writable.fsimg", "writable_fsimg"})
+# With an uncompressed root this one would, too (boot-contract.md 2 (e)).
+_FORGETFUL_UNCOMPRESSED = frozenset({"rd.live.ram", "live_ram"})
+# Words for home and swap of which the kernel line has one each.
+_SINGLE = frozenset({"liveos.home", "liveos.swap", "persistenthome", "nopersistenthome"})
 # kiwi-live would make a partition of its own for these (images.md 1.7).
 _KIWI_OVERLAY = frozenset({"rd.live.overlay.persistent", "rd.live.overlay.cowfs"})
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """An image as it lies on a stick: where, what its initramfs is, and how it remembers.
-
-    ``uuid``, ``label`` and ``filesystem`` are those of the filesystem that holds ``directory``.
-    ``overlay`` None means that changes are lost at each shutdown. ``dracut_version`` None is an
-    initramfs that does not tell.
-    """
-
-    uuid: str
-    label: str
-    filesystem: str = "ext4"
-    directory: str = DEFAULT_DIRECTORY
-    image: str = DEFAULT_IMAGE
-    flat: bool
-    family: Family = Family.DMSQUASH
-    dracut_version: str | None
-    overlay: PersistenceKind | None = None
-
-    @property
-    def overlay_path(self) -> str:
-        """Where the initramfs looks for the overlay: ``/LiveOS/overlay-<LABEL>-<UUID>``."""
-        return f"/{self.directory}/overlay-{self.label}-{self.uuid}"
-
-    @property
-    def release(self) -> int | None:
-        """The release number of dracut."""
-        return dracut.release(self.dracut_version)
 
 
 def boot_options(
@@ -79,25 +55,39 @@ def boot_options(
 
     :raises UnsupportedError: this initramfs cannot start the image like that.
     """
-    _refuse(installed)
-    dropped = _REPLACED | (_FORGETFUL if installed.overlay else frozenset())
-    if installed.family is Family.KIWI:
-        dropped |= _KIWI_OVERLAY
-    kept = tuple(
-        word
-        for word in original
-        # Control characters (of a hostile menu) have no place on a kernel line.
-        if word.isprintable() and word.partition("=")[0] not in dropped
-    )
+    refuse(installed)
+    kept = tuple(word for word in original if _stays(word, installed))
     return (
         _root(installed),
         *kept,
+        *_live_flags(kept, installed),
         "rw",
-        *_live_words(kept, installed),
+        *_place_words(installed),
         *_overlay_words(installed),
+        *_temporary_words(installed),
+        *installed.words,
         *(_spellings(installed, "reset_overlay", "rd.live.overlay.reset") if reset else ()),
         *extra,
     )
+
+
+def _stays(word: str, installed: Installed) -> bool:
+    """Whether a word of the original line is none of those that the installed image gets anew."""
+    # Control characters (of a hostile menu) have no place on a kernel line.
+    if not word.isprintable() or word in installed.words:
+        return False
+    return word.partition("=")[0] not in _dropped(installed)
+
+
+def _dropped(installed: Installed) -> frozenset[str]:
+    """Names of words, without their values."""
+    names = _REPLACED | (_SINGLE & {word.partition("=")[0] for word in installed.words})
+    if installed.overlay is not None:
+        names |= _FORGETFUL
+        names |= _FORGETFUL_UNCOMPRESSED if installed.is_uncompressed else frozenset()
+    if installed.temporary is not None:
+        names |= {"rd.live.overlay.size"}
+    return names | _KIWI_OVERLAY if installed.family is Family.KIWI else names
 
 
 def entry_options(entry: Entry) -> tuple[str, ...]:
@@ -118,47 +108,6 @@ def _names(option: str) -> list[str]:
     return [braced or plain for braced, plain in _VARIABLE.findall(option)]
 
 
-def label_problem(label: str) -> str | None:
-    """Why the initramfs would not find an overlay on a filesystem of this name; None if it would.
-
-    boot-contract.md rule 8: the label is part of a path and of ``DEVICE:PATH``.
-    """
-    for character, name in ((" ", "a blank"), ("/", "a slash"), (":", "a colon")):
-        if character in label:
-            return f"{name} in the label {label!r} hides the overlay from the initramfs"
-    return None
-
-
-def _refuse(installed: Installed) -> None:
-    release, problem = installed.release, label_problem(installed.label)
-    if problem and installed.overlay:
-        raise UnsupportedError(problem, hint="choose a label of letters, digits, - and _")
-    if installed.family not in {Family.DMSQUASH, Family.MKINITRD, Family.KIWI}:
-        raise UnsupportedError(
-            f"this image starts by {installed.family}, not by dracut's dmsquash-live",
-            hint="liveos installs images whose boot entries say root=live:…",
-        )
-    if installed.overlay is None:
-        return
-    if installed.family is not Family.DMSQUASH:
-        raise UnsupportedError(
-            f"an image that starts by {installed.family} cannot keep changes on a stick",
-            hint="install it with --overlay none",
-        )
-    if installed.overlay is PersistenceKind.SNAPSHOT and installed.flat:
-        raise UnsupportedError(
-            "a flat image does not start with a snapshot overlay",
-            hint="choose --overlay-kind directory",
-        )
-    if installed.overlay is not PersistenceKind.SNAPSHOT and (
-        release is None or release < dracut.OVERLAYFS_SINCE
-    ):
-        raise UnsupportedError(
-            f"dracut {installed.dracut_version or 'of unknown age'} has no OverlayFS",
-            hint="choose --overlay-kind snapshot",
-        )
-
-
 def _root(installed: Installed) -> str:
     if installed.family is Family.KIWI:
         return f"root=live:CDLABEL={installed.label}"
@@ -167,16 +116,22 @@ def _root(installed: Installed) -> str:
     return f"root=live:UUID={installed.uuid}"
 
 
-def _live_words(kept: tuple[str, ...], installed: Installed) -> list[str]:
-    """Where the image is, and the word by which userspace knows a live session."""
+def _live_flags(kept: tuple[str, ...], installed: Installed) -> list[str]:
+    """The word by which userspace knows a live session, where it is not there already."""
+    if installed.family is Family.MKINITRD:
+        return []
+    return [flag for flag in _spellings(installed, "liveimg", "rd.live.image") if flag not in kept]
+
+
+def _place_words(installed: Installed) -> list[str]:
+    """Where the image is."""
     if installed.family is Family.MKINITRD:
         return [f"rootfstype={installed.filesystem}"]
-    flags = _spellings(installed, "liveimg", "rd.live.image")
-    words = [flag for flag in flags if flag not in kept]
+    words = []
     if installed.directory != DEFAULT_DIRECTORY:
         names = _spellings(installed, "live_dir", "rd.live.dir")
         words += [f"{name}={installed.directory}" for name in names]
-    if installed.image not in {DEFAULT_IMAGE, *_UNCOMPRESSED}:
+    if installed.image != DEFAULT_IMAGE and not installed.is_uncompressed:
         words.append(_squashimg(installed))
     return words
 
@@ -191,22 +146,42 @@ def _squashimg(installed: Installed) -> str:
 
 
 def _overlay_words(installed: Installed) -> list[str]:
-    release = installed.release
+    release, overlay = installed.release, installed.overlay
     words = []
-    if installed.overlay is not None:
-        # Rules 2 and 3: the device and the path, always. Rule 4: the old name, also from 110.
+    if overlay is not None:
+        # Rules 2 and 3: the device and the path, always. Rule 4: the old name, also from 110,
+        # where rd.overlay= would put a tmpfs over a snapshot or over what is written through.
         place = f"UUID={installed.uuid}:{installed.overlay_path}"
-        words = [f"{name}={place}" for name in _spellings(installed, "overlay", "rd.live.overlay")]
+        value = "none" if overlay is PersistenceKind.DIRECT else place
+        words = [f"{name}={value}" for name in _spellings(installed, "overlay", "rd.live.overlay")]
     # Rule 5: never beside a snapshot. A flat image has nothing but OverlayFS, and 058 and 059
     # mount none of it without the word (boot-contract.md 2 (b)).
-    uses_overlayfs = installed.flat or installed.overlay not in {None, PersistenceKind.SNAPSHOT}
-    if uses_overlayfs and (
+    if installed.uses_overlayfs and (
         release is None or dracut.OVERLAYFS_SINCE <= release <= dracut.OVERLAYFS_WORD_UNTIL
     ):
         words.append("rd.live.overlay.overlayfs=1")
-    if installed.overlay and (release is None or release >= dracut.NO_PROMPT_SINCE):
+    if overlay not in {None, PersistenceKind.DIRECT}:
+        words += _manner(installed)
+    return words
+
+
+def _manner(installed: Installed) -> list[str]:
+    """How an overlay that is looked for is used, and what happens when it is not found."""
+    words = []
+    if installed.readonly:
+        # Both names: from 110 one half of dracut knows the new one alone (boot-contract.md 1.2).
+        words += ["rd.live.overlay.readonly", "rd.overlay.readonly"]
+    if installed.release is None or installed.release >= dracut.NO_PROMPT_SINCE:
         words.append("rd.live.overlay.nouserconfirmprompt")
     return words
+
+
+def _temporary_words(installed: Installed) -> tuple[str, ...]:
+    """The size of the store in memory, where changes go to one; in MiB."""
+    over_persistent = installed.readonly and installed.overlay is PersistenceKind.SNAPSHOT
+    if installed.temporary is None or not (installed.overlay is None or over_persistent):
+        return ()
+    return (f"rd.live.overlay.size={installed.temporary}",)
 
 
 def _spellings(installed: Installed, old: str, new: str) -> tuple[str, ...]:
@@ -214,3 +189,6 @@ def _spellings(installed: Installed, old: str, new: str) -> tuple[str, ...]:
     if installed.release is None:
         return (old, new)
     return (old,) if installed.release <= dracut.OLD_SPELLINGS_ONLY_UNTIL else (new,)
+
+
+__all__ = ["DEFAULT_DIRECTORY", "Installed", "boot_options", "entry_options", "label_problem"]

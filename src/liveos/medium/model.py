@@ -33,11 +33,15 @@ class Container(StrEnum):
 
 
 class PersistenceKind(StrEnum):
-    """How changes to the root can be kept (design.md, ``overlay status``)."""
+    """How changes to the root can be kept, in the order of preference.
+
+    ``DIRECT`` is no overlay: an uncompressed root that is itself written to.
+    """
 
     SNAPSHOT = "snapshot"
     DIRECTORY = "directory"
     IMAGE = "image"
+    DIRECT = "direct"
 
 
 class Firmware(StrEnum):

@@ -26,12 +26,13 @@ _WRONG_FAMILY = {
     Family.INSTALLER: "it is an installer, not a live system",
     Family.UNKNOWN: "no boot entry starts it as a live system (root=live:…)",
 }
+_WRITABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"})
 
 
 def persistence_of(
     root: Root, initramfs: Initramfs | None, family: Family
 ) -> tuple[PersistenceOption, ...]:
-    """All three kinds, each usable or with the reason why not."""
+    """All kinds, each usable or with the reason why not."""
     general = _general_reason(root, initramfs, family)
     options = []
     for kind in PersistenceKind:
@@ -74,10 +75,20 @@ def _too_old(root: Root, initramfs: Initramfs) -> str | None:
 def _reason(kind: PersistenceKind, root: Root, initramfs: Initramfs | None) -> str | None:
     """Why this kind cannot be used."""
     assert initramfs is not None
-    if kind is PersistenceKind.SNAPSHOT:
-        if root.is_flat:
-            return f"the {root.container} image holds the root directly: there is no block device"
-        return None
+    match kind:
+        case PersistenceKind.SNAPSHOT:
+            return _no_block_device(root) if root.is_flat else None
+        case PersistenceKind.DIRECTORY | PersistenceKind.IMAGE:
+            return _no_overlayfs(initramfs)
+        case PersistenceKind.DIRECT:
+            return _not_writable(root) or _no_write_through(initramfs)
+
+
+def _no_block_device(root: Root) -> str:
+    return f"the {root.container} image holds the root directly: there is no block device"
+
+
+def _no_overlayfs(initramfs: Initramfs) -> str | None:
     release = dracut.release(initramfs.dracut)
     if release is None:
         return "its initramfs does not say which dracut made it, so OverlayFS is not certain"
@@ -89,4 +100,26 @@ def _reason(kind: PersistenceKind, root: Root, initramfs: Initramfs | None) -> s
         and "overlayfs" not in initramfs.modules
     ):
         return "its initramfs has no overlayfs module"
+    return None
+
+
+def _not_writable(root: Root) -> str | None:
+    if root.is_flat:
+        return (
+            f"the {root.container} image holds the root directly: there is no filesystem in it"
+            " that could be written to"
+        )
+    if root.filesystem not in _WRITABLE:
+        return f"nothing can be written to a filesystem of the type {root.filesystem}"
+    return None
+
+
+def _no_write_through(initramfs: Initramfs) -> str | None:
+    """boot-contract.md 2 (c)."""
+    release = dracut.release(initramfs.dracut)
+    if release is None:
+        return "its initramfs does not say which dracut made it, so writing through is not certain"
+    if release < dracut.WRITE_THROUGH_SINCE:
+        since = f"{dracut.WRITE_THROUGH_SINCE:03}"
+        return f"dracut {initramfs.dracut} cannot write through an uncompressed root ({since} can)"
     return None

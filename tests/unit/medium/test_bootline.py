@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from liveos.errors import UnsupportedError
-from liveos.medium.bootline import Installed, boot_options, entry_options, label_problem
+from liveos.medium.bootline import boot_options, entry_options
+from liveos.medium.installed import Installed, label_problem
 from liveos.medium.model import Entry, Family, Firmware, PersistenceKind
 
 UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -16,6 +17,8 @@ FLAT = replace(NESTED, flat=True)
 SNAPSHOT = PersistenceKind.SNAPSHOT
 DIRECTORY = PersistenceKind.DIRECTORY
 IMAGE = PersistenceKind.IMAGE
+DIRECT = PersistenceKind.DIRECT
+BARE = replace(NESTED, image="rootfs.img")
 FEDORA_20 = [
     "root=live:CDLABEL=Fedora-Live",
     "rootfstype=auto",
@@ -27,7 +30,9 @@ FEDORA_20 = [
 ]
 
 # What boot-contract.md 1.2 (columns "since" and "changed") and 1.6 say per release:
-# release, spelling of the overlay, may OverlayFS be asked for, word for it, prompt word
+# release, spelling of the overlay, may OverlayFS be asked for, word for it, prompt word.
+# Beyond: `rd.live.overlay=none` since 044; real stacking of a read-only snapshot since 026, but not
+# in 044; the size of the temporary one since 041.
 VERSIONS = [
     ("007", "overlay", False, False, False),
     ("024", "rd.live.overlay", False, False, False),
@@ -78,6 +83,49 @@ class TestVersions:
         assert ("rd.live.overlay.overlayfs=1" in options) is word
         assert ("rd.live.overlay.nouserconfirmprompt" in options) is prompt
 
+    def test_written_through(
+        self, version: str, spelling: str, overlayfs: bool, word: bool, prompt: bool
+    ) -> None:
+        """1.6; rule 4: ``rd.overlay=none`` would be a tmpfs from 110."""
+        stick = replace(BARE, dracut_version=version, overlay=DIRECT)
+        if version < "044":
+            with pytest.raises(UnsupportedError, match="write through"):
+                boot_options(FEDORA_20, stick)
+            return
+        options = boot_options(FEDORA_20, stick)
+        assert [o for o in options if "overlay" in o] == ["rd.live.overlay=none"]
+
+    @pytest.mark.parametrize("kind", [SNAPSHOT, DIRECTORY, IMAGE])
+    def test_read_only(
+        self,
+        version: str,
+        spelling: str,
+        overlayfs: bool,
+        word: bool,
+        prompt: bool,
+        kind: PersistenceKind,
+    ) -> None:
+        stick = replace(NESTED, dracut_version=version, overlay=kind, readonly=True)
+        if version in {"007", "024", "044"} or (kind is not SNAPSHOT and not overlayfs):
+            with pytest.raises(UnsupportedError, match=r"read-only|no OverlayFS"):
+                boot_options(FEDORA_20, stick)
+            return
+        options = boot_options(FEDORA_20, stick)
+        assert {"rd.live.overlay.readonly", "rd.overlay.readonly"} <= set(options)
+        assert f"rd.live.overlay={PLACE}" in options
+        assert ("rd.live.overlay.overlayfs=1" in options) is (word and kind is not SNAPSHOT)
+
+    def test_size_of_the_temporary(
+        self, version: str, spelling: str, overlayfs: bool, word: bool, prompt: bool
+    ) -> None:
+        stick = replace(NESTED, dracut_version=version, temporary=512)
+        if version < "041":
+            with pytest.raises(UnsupportedError, match="temporary"):
+                boot_options(FEDORA_20, stick)
+            return
+        assert "rd.live.overlay.size=512" in boot_options(["rd.live.overlay.size=9"], stick)
+        assert "rd.live.overlay.size=9" not in boot_options(["rd.live.overlay.size=9"], stick)
+
     def test_without_memory(
         self, version: str, spelling: str, overlayfs: bool, word: bool, prompt: bool
     ) -> None:
@@ -115,6 +163,76 @@ def test_rule_1_no_snapshot_over_a_flat_image() -> None:
         boot_options((), replace(FLAT, overlay=SNAPSHOT))
 
 
+def test_written_through_only_where_there_is_a_filesystem() -> None:
+    for packed in (NESTED, FLAT, replace(FLAT, image="rootfs.img")):
+        with pytest.raises(UnsupportedError, match="compressed image"):
+            boot_options((), replace(packed, overlay=DIRECT))
+    with pytest.raises(UnsupportedError, match="read-only"):
+        boot_options((), replace(BARE, overlay=DIRECT, readonly=True))
+    with pytest.raises(UnsupportedError, match="unknown age"):
+        boot_options((), replace(BARE, overlay=DIRECT, dracut_version=None))
+
+
+def test_a_snapshot_over_an_uncompressed_root() -> None:
+    """2 (c): by default the loop is read-only, with a snapshot over it, as in (a)."""
+    stick = replace(BARE, overlay=SNAPSHOT)
+    assert boot_options((), stick) == boot_options((), replace(stick, image="squashfs.img"))
+    assert "rd.live.ram" in boot_options(["rd.live.ram"], BARE)
+    # 2 (e): it would set the overlay aside.
+    assert "rd.live.ram" not in boot_options(["rd.live.ram"], stick)
+
+
+def test_a_size_of_the_temporary_overlay_only_where_it_is_used() -> None:
+    """1.2: no effect on OverlayFS; beside a persistent overlay only where that is read-only."""
+    with pytest.raises(UnsupportedError, match="no effect"):
+        boot_options((), replace(FLAT, temporary=512))
+    size = "rd.live.overlay.size=512"
+    for kind in (SNAPSHOT, DIRECTORY):
+        kept = replace(NESTED, temporary=512, overlay=kind)
+        assert size not in boot_options((), kept)
+        assert (size in boot_options((), replace(kept, readonly=True))) is (kind is SNAPSHOT)
+
+
+def test_words_for_home_and_swap_come_after_the_overlay_and_once() -> None:
+    words = ("liveos.home=home.img", "systemd.swap-extra=/run/x", "nopersistenthome")
+    stick = replace(NESTED, overlay=SNAPSHOT, words=words)
+    once = boot_options(["persistenthome=/dev/sdb1", "quiet", "liveos.home=old"], stick)
+    assert once[-3:] == words
+    assert "liveos.home=old" not in once
+    # systemd's may be there several times, for several things.
+    other = boot_options(["systemd.swap-extra=/run/y"], stick)
+    assert "systemd.swap-extra=/run/y" in other
+    # A line that is made anew without them keeps them: they are still needed.
+    assert set(words) <= set(boot_options(once, replace(stick, words=())))
+
+
+@pytest.mark.parametrize("version", ["024", "059-4", "109", "112", None])
+@pytest.mark.parametrize(
+    "stick",
+    [
+        NESTED,
+        replace(NESTED, overlay=SNAPSHOT, words=("liveos.swap=swap.img",)),
+        replace(NESTED, directory="A1b2", temporary=64),
+        replace(NESTED, overlay=DIRECTORY, readonly=True),
+        replace(NESTED, overlay=IMAGE, directory="x"),
+        replace(FLAT, overlay=DIRECTORY, image="filesystem.squashfs"),
+        replace(BARE, overlay=DIRECT),
+    ],
+)
+def test_a_line_that_is_made_anew_stays_the_same(stick: Installed, version: str | None) -> None:
+    stick = replace(stick, dracut_version=version)
+    try:
+        once = boot_options(FEDORA_20, stick)
+    except UnsupportedError:
+        return
+    assert boot_options(once, stick) == once
+    # And nothing of one kind stays when another takes its place.
+    bare = replace(stick, overlay=None, temporary=None, readonly=False)
+    assert set(boot_options(once, bare)) - {"rd.live.overlay.size=64"} == set(
+        boot_options(FEDORA_20, bare)
+    ) | set(stick.words)
+
+
 def test_rule_3_the_path_is_explicit_also_in_another_directory() -> None:
     options = boot_options((), replace(NESTED, directory="A1b2", overlay=SNAPSHOT))
     assert f"rd.live.overlay=UUID={UUID}:/A1b2/overlay-LIVE-{UUID}" in options
@@ -145,9 +263,9 @@ def test_unknown_age_gets_both_spellings() -> None:
 
 def test_liveimg_is_kept_and_only_the_old_get_it() -> None:
     old = replace(NESTED, dracut_version="006")
-    assert boot_options(["root=live:LABEL=x"], old)[-1] == "liveimg"
+    assert boot_options(["root=live:LABEL=x"], old)[1:] == ("liveimg", "rw")
     fedora_16 = boot_options(["root=live:LABEL=x", "liveimg"], replace(old, dracut_version="013"))
-    assert fedora_16[1:] == ("liveimg", "rw", "rd.live.image")
+    assert fedora_16[1:] == ("liveimg", "rd.live.image", "rw")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which memory an image can have: boot-contract.md section 7, by what its initramfs can do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from liveos.medium.persistence import persistence_of, usable_kinds
 SNAPSHOT = PersistenceKind.SNAPSHOT
 DIRECTORY = PersistenceKind.DIRECTORY
 IMAGE = PersistenceKind.IMAGE
+DIRECT = PersistenceKind.DIRECT
 LIVE = ("base", "dmsquash-live", "overlayfs")
 
 
@@ -34,12 +36,13 @@ def initramfs(version: str | None, modules: tuple[str, ...] = LIVE) -> Initramfs
     ("packed", "version", "usable"),
     [
         (NESTED, "004", {SNAPSHOT}),
-        (NESTED, "044", {SNAPSHOT}),
-        (NESTED, "045", {SNAPSHOT, DIRECTORY, IMAGE}),
-        (NESTED, "059-4", {SNAPSHOT, DIRECTORY, IMAGE}),
-        (NESTED, "112", {SNAPSHOT, DIRECTORY, IMAGE}),
+        (NESTED, "043", {SNAPSHOT}),
+        (NESTED, "044", {SNAPSHOT, DIRECT}),
+        (NESTED, "045", {SNAPSHOT, DIRECTORY, IMAGE, DIRECT}),
+        (NESTED, "059-4", {SNAPSHOT, DIRECTORY, IMAGE, DIRECT}),
+        (NESTED, "112", {SNAPSHOT, DIRECTORY, IMAGE, DIRECT}),
         (NESTED, None, {SNAPSHOT}),
-        (BARE, "059-4", {SNAPSHOT, DIRECTORY, IMAGE}),
+        (BARE, "059-4", {SNAPSHOT, DIRECTORY, IMAGE, DIRECT}),
         (FLAT, "048", set()),
         (FLAT, "049", {DIRECTORY, IMAGE}),
         (FLAT, "106", {DIRECTORY, IMAGE}),
@@ -63,11 +66,27 @@ def test_other_schemes_have_none(family: Family) -> None:
     assert not usable_kinds(persistence_of(NESTED, initramfs("059"), family))
 
 
+@pytest.mark.parametrize(
+    ("packed", "version", "words"),
+    [
+        (FLAT, "106", "no filesystem in it that could be written to"),
+        (FLAT_EROFS, "110", "the erofs image holds the root directly"),
+        (replace(NESTED, filesystem="iso9660"), "059", "the type iso9660"),
+        (NESTED, "043", "dracut 043 cannot write through an uncompressed root (044 can)"),
+        (NESTED, None, "does not say which dracut"),
+    ],
+)
+def test_why_nothing_is_written_through(packed: Root, version: str | None, words: str) -> None:
+    options = persistence_of(packed, initramfs(version), Family.DMSQUASH)
+    assert words in str(options[-1].reason)
+
+
 def test_missing_modules() -> None:
     no_live = persistence_of(NESTED, initramfs("059", ("base",)), Family.DMSQUASH)
     assert {option.reason for option in no_live} == {"its initramfs has no dmsquash-live module"}
     no_overlayfs = initramfs("059", ("base", "dmsquash-live"))
-    assert usable_kinds(persistence_of(NESTED, no_overlayfs, Family.DMSQUASH)) == (SNAPSHOT,)
+    usable = usable_kinds(persistence_of(NESTED, no_overlayfs, Family.DMSQUASH))
+    assert usable == (SNAPSHOT, DIRECT)
     assert not usable_kinds(persistence_of(NESTED, None, Family.DMSQUASH))
 
 

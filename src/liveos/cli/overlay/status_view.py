@@ -18,6 +18,7 @@ _NAMES = {
     PersistenceKind.SNAPSHOT: "snapshot store",
     PersistenceKind.DIRECTORY: "OverlayFS directory",
     PersistenceKind.IMAGE: "OverlayFS in an image file",
+    PersistenceKind.DIRECT: "none: the root itself is written to",
 }
 _STATES = {
     StoreState.BLANK: ("blank: not used yet", "green"),

@@ -108,6 +108,8 @@ def _of_kind(overlay: OpenOverlay, spec: str) -> OverlayStatus:
             return _of_directory(overlay)
         case PersistenceKind.IMAGE:
             return _of_image(overlay)
+        case PersistenceKind.DIRECT:
+            return OverlayStatus(overlay.kind, str(overlay.place), StoreState.VALID)
 
 
 def _of_snapshot(overlay: OpenOverlay, spec: str) -> OverlayStatus:

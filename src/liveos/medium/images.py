@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from liveos.formats.binary import FormatError
 from liveos.medium.boot_files import BootFiles
 from liveos.medium.family import family_of
-from liveos.medium.memory import find_memory
+from liveos.medium.memory import find_memory, written_through
 from liveos.medium.model import Container, Entry, FileRef, Firmware, Image, Initramfs, Root
 from liveos.medium.payloads import Payload, live_directory, payloads_of
 from liveos.medium.persistence import persistence_of
@@ -71,7 +71,7 @@ def _image(
         initramfs=initramfs,
         entries=entries,
         persistence=persistence_of(root, best, family),
-        overlay=memory.overlay,
+        overlay=memory.overlay or written_through(root, entries),
         home=memory.home,
         swap=memory.swap,
     )

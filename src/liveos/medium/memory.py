@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory beside an installed image: overlay, home and swap, by what their bytes are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from liveos.formats.binary import FormatError
 from liveos.formats.exception_store.header import read_header
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileKind, Node
-from liveos.medium.model import Overlay, PersistenceKind, Store
+from liveos.medium.model import Container, Entry, Overlay, PersistenceKind, Root, Store
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
+
+_NONE = frozenset({"none", "None", "NONE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,18 @@ def find_memory(volume: Volume, directory: str, findings: list[Finding]) -> Memo
         home=_store(volume, f"/{directory}/home.img"),
         swap=_store(volume, f"/{directory}/swap.img"),
     )
+
+
+def written_through(root: Root, entries: Iterable[Entry]) -> Overlay | None:
+    """An uncompressed root that an entry starts without anything over it (boot-contract.md 2 (c)).
+
+    Only the old name of the word does that: from 110 on ``rd.overlay=none`` is a tmpfs.
+    """
+    if root.container is not Container.NONE or root.file is None:
+        return None
+    if not any(entry.option("rd.live.overlay") in _NONE for entry in entries):
+        return None
+    return Overlay(PersistenceKind.DIRECT, root.file.path, root.file.size)
 
 
 def _overlay(volume: Volume, directory: str, name: str, findings: list[Finding]) -> Overlay | None:

@@ -316,7 +316,7 @@ class TestRealImages:
         )
         is_nested = recipe.name == "nested"
         assert (image.root.nested is not None) == is_nested
-        kinds = ["snapshot"] * is_nested + ["directory", "image"]
+        kinds = ["snapshot"] * is_nested + ["directory", "image"] + ["direct"] * is_nested
         assert [str(kind) for kind in usable_kinds(image.persistence)] == kinds
         assert {entry.firmware for entry in image.entries} == {"bios", "uefi"}
         assert all(initramfs.dracut for initramfs in image.initramfs)

@@ -302,7 +302,7 @@ def _eras() -> dict[str, Callable[[], Era]]:
             uefi=(3, "Test this media & start Fedora-Workstation-Live 36"),
             kernels=("/isolinux/vmlinuz", "/images/pxeboot/vmlinuz"),
             dracut="056",
-            persistence="snapshot directory image",
+            persistence="snapshot directory image direct",
             warnings=frozenset({"default-checks-media"}),
         ),
         "fedora-40": lambda: Era(
@@ -320,7 +320,7 @@ def _eras() -> dict[str, Callable[[], Era]]:
             uefi=(5, "Test this media & start Fedora-Workstation-Live 40"),
             kernels=("/images/pxeboot/vmlinuz",),
             dracut="059",
-            persistence="snapshot directory image",
+            persistence="snapshot directory image direct",
             warnings=frozenset({"default-checks-media"}),
         ),
         "fedora-41-flat": lambda: Era(
@@ -464,7 +464,7 @@ def _eras() -> dict[str, Callable[[], Era]]:
             kernels=("/boot/vmlinuz",),
             dracut="059",
             nested="LiveOS/ext3fs.img",
-            persistence="snapshot directory image",
+            persistence="snapshot directory image direct",
         ),
         "openmandriva": lambda: Era(
             label="OMLX",

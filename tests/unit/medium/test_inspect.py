@@ -136,6 +136,26 @@ def test_memory_beside_an_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "is_direct"),
+    [("rd.live.overlay=none", True), ("rd.overlay=none", False), ("quiet", False)],
+)
+def test_an_uncompressed_root_that_is_written_through(
+    word: str, *, is_direct: bool, tmp_path: Path
+) -> None:
+    """boot-contract.md 2 (c), and rule 4: the new name is a tmpfs."""
+    stick = ERAS["fedora-40"]().write(tmp_path)
+    (stick / "LiveOS/squashfs.img").unlink()
+    (stick / "LiveOS/rootfs.img").write_bytes(payloads.BARE_EXT4)
+    for menu in stick.glob("**/grub.cfg"):
+        menu.write_text(menu.read_text().replace("rd.live.image", f"rd.live.image {word}"))
+    overlay = only_image(stick).overlay
+    assert (overlay is not None) is is_direct
+    if overlay is not None:
+        assert overlay.kind is PersistenceKind.DIRECT
+        assert (overlay.path, overlay.size) == ("/LiveOS/rootfs.img", len(payloads.BARE_EXT4))
+
+
+@pytest.mark.parametrize(
     ("content", "kind", "state"),
     [
         (bytes(65536), PersistenceKind.SNAPSHOT, "blank"),

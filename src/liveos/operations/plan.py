@@ -11,6 +11,7 @@ from pathlib import Path
 from liveos.host.target import Target
 from liveos.host.tools import Tool
 from liveos.operations.home.steps import HomeStep
+from liveos.operations.menus.steps import MenuStep
 from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.steps import Step
 
@@ -25,7 +26,7 @@ class Plan:
     """
 
     title: str
-    steps: tuple[Step | OverlayStep | HomeStep, ...]
+    steps: tuple[Step | OverlayStep | HomeStep | MenuStep, ...]
     destroys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     needs: tuple[Tool, ...] = ()

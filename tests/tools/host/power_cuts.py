@@ -3,10 +3,12 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,47 @@ def recorded(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]
         yield recording
     assert recording.final() == path.read_bytes(), "something else wrote to the file"
     assert real_data_sync is os.fdatasync
+
+
+@contextmanager
+def recorded_with_programs(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType
+) -> Iterator[Recording]:
+    """The same, with what the programs write that ``modules`` start by `run` and `feed`.
+
+    Of a program only the sectors are known that it has changed: one event each, in the order of
+    the disk, without a flush between them.
+    """
+    with recorded(path, monkeypatch) as recording, monkeypatch.context() as patch:
+        for module in modules:
+            patch.setattr(module, "run", _watch_run(recording, path, module.run))
+            patch.setattr(module, "feed", _watch_feed(recording, path, module.feed))
+        yield recording
+
+
+def _watch_run(recording: Recording, path: Path, real: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*words: object, **options: object) -> object:
+        with _changes(recording, path):
+            return real(*words, **options)
+
+    return run
+
+
+def _watch_feed(recording: Recording, path: Path, real: Callable[..., Any]) -> Callable[..., Any]:
+    @contextmanager
+    def feed(*words: object) -> Iterator[object]:
+        with _changes(recording, path), real(*words) as pipe:
+            yield pipe
+
+    return feed
+
+
+@contextmanager
+def _changes(recording: Recording, path: Path) -> Iterator[None]:
+    before = path.read_bytes()
+    yield
+    after = path.read_bytes()
+    for start in range(0, len(after), SECTOR):
+        sector = after[start : start + SECTOR]
+        if sector != before[start : start + SECTOR]:
+            recording.events.append((start, sector))

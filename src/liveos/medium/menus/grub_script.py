@@ -94,16 +94,25 @@ Block = tuple[Statement, ...]
 _Token = Word | str
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A word or an operator, and where in the text it stands."""
+
+    content: _Token
+    start: int
+    end: int
+
+
 def parse(text: str) -> Block:
     """The statements of a script."""
-    return _Parser(list(_tokens(text[:MOST_TEXT]))).block(frozenset())
+    return _Parser([each.content for each in tokens(text[:MOST_TEXT])]).block(frozenset())
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    """Words, and the operators between them as plain strings."""
+def tokens(text: str) -> Iterator[Placed]:
+    """Words, and the operators between them as plain strings; the end of a line is a ``;``."""
     parts: list[Part] = []
     quoted = False
-    position = 0
+    position = start = 0
     while match := _TOKEN.match(text, position):
         position = match.end()
         kind = match.lastgroup
@@ -111,15 +120,17 @@ def _tokens(text: str) -> Iterator[_Token]:
             position = _end_of_line(text, match.start())
         elif kind in {"blank", "operator"}:
             if parts or quoted:
-                yield Word(tuple(parts), quoted)
+                yield Placed(Word(tuple(parts), quoted), start, match.start())
             parts, quoted = [], False
             if kind == "operator":
-                yield ";" if match["operator"] == "\n" else match["operator"]
+                operator = ";" if match["operator"] == "\n" else match["operator"]
+                yield Placed(operator, match.start(), match.end())
         else:
+            start = start if parts or quoted else match.start()
             quoted = quoted or kind in {"single", "double", "escape"}
             parts += _parts(match)
     if parts or quoted:
-        yield Word(tuple(parts), quoted)
+        yield Placed(Word(tuple(parts), quoted), start, len(text))
 
 
 def _end_of_line(text: str, position: int) -> int:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a stick's boot menu that belongs to one image: ``/liveos/<NAME>/menu.cfg``.
+
+Sticks that liveos made have it on the ESP, written by ``operations.install.menu``; those of other
+makers have one menu for everything, which nobody but their owner changes.
+"""
+
+from dataclasses import dataclass
+
+from liveos.errors import UnsupportedError
+from liveos.host.folders.folder import FolderFile
+from liveos.medium.menus import grub
+from liveos.medium.menus.text import MOST_TEXT
+from liveos.medium.model import Entry, Firmware
+from liveos.medium.overlay.locate import place_in
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume
+
+_PATH = "/liveos/{}/menu.cfg"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMenu:
+    """An image's menu: its file, the text in there, and the entries as UEFI sees them.
+
+    Bytes that are no UTF-8 are lone surrogates in ``text`` (PEP 383), so that nothing gets lost.
+    """
+
+    place: FolderFile
+    text: str
+    entries: tuple[Entry, ...]
+
+
+def find_image_menu(scene: Scene, name: str) -> ImageMenu | None:
+    """The menu of the image ``name``; None where there is none: it is not a stick of liveos.
+
+    :raises UnsupportedError: it is far too long for a menu.
+    """
+    path = _PATH.format(name.strip("/"))
+    for volume in _in_order(scene):
+        node = volume.find_file(path)
+        if node is None:
+            continue
+        if node.size > MOST_TEXT:
+            raise UnsupportedError(f"{scene.path}: {path} has {node.size} bytes: that is no menu")
+        text = volume.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
+        entries = grub.parse(text, path, firmware=Firmware.UEFI).entries
+        return ImageMenu(place_in(volume, node.path), text, entries)
+    return None
+
+
+def _in_order(scene: Scene) -> tuple[Volume, ...]:
+    """The ESP first: that is where the firmware looks."""
+    others = tuple(volume for volume in scene.volumes if volume is not scene.esp)
+    return others if scene.esp is None else (scene.esp, *others)

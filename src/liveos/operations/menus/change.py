@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""New texts for the menu of an image: pure, and no byte changes that need not."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from liveos.errors import UnsupportedError
+from liveos.medium.bootline import Installed, boot_options
+from liveos.medium.image_menu import ImageMenu
+from liveos.medium.menus.grub_places import (
+    EntryBlock,
+    KernelLine,
+    entry_blocks,
+    kernel_lines,
+)
+from liveos.operations.install.menu import MenuEntry, image_menu, quote
+
+_FORGETS = " (changes are not kept)"
+_ERASES = "Erase all changes, then: "
+_RESETS = frozenset({"rd.live.overlay.reset", "rd.overlay.reset", "reset_overlay"})
+_OVERLAYS = frozenset({"rd.live.overlay", "rd.overlay", "overlay"})
+
+
+def change_words(
+    menu: ImageMenu, *, add: Iterable[str] = (), drop: Callable[[str], bool] = lambda _: False
+) -> str:
+    """The menu with other words on every kernel line of the image.
+
+    Words that ``drop`` wants gone go; those of ``add`` come last, where they are not there yet.
+    Variables of the menu are to ``drop`` as they are written.
+    """
+    added = tuple(add)
+    text = menu.text
+    for line in reversed(kernel_lines(text)):
+        kept = tuple(word for word in line.options if not drop(word))
+        new = (*kept, *(word for word in added if word not in kept))
+        text = _rewritten(text, line, new)
+    return text
+
+
+def remembering(menu: ImageMenu, installed: Installed) -> str:
+    """The menu for another kind of memory; with ``installed.overlay`` None, for none.
+
+    With memory there is also an entry that starts without it, behind the first, and a last one
+    that erases it; without memory there is neither. Entries that do not start the image stay as
+    they are, wherever they stand.
+
+    :raises UnsupportedError: no entry starts the image.
+    """
+    text = _without(menu.text, _entries_about_memory(menu.text))
+    live = [block for block in entry_blocks(text) if _is_live(block)]
+    if not live:
+        raise UnsupportedError(
+            f"{menu.place}: no entry of this menu starts the image",
+            hint="mend the menu by hand, or install the image anew",
+        )
+    start, forgetful = live[0], replace(installed, overlay=None, readonly=False)
+    some_remember = any(map(_remembers, live))
+    if installed.overlay is not None:
+        text += _on_new_line(text) + _entry(start, _ERASES + start.title, installed, reset=True)
+    for block in reversed(live):
+        if block is start and installed.overlay is not None:
+            entry = _entry(start, start.title + _FORGETS, forgetful)
+            text = text[: start.end] + _on_new_line(text[: start.end]) + entry + text[start.end :]
+        # An entry of the owner's own that forgets goes on to do so.
+        manner = forgetful if some_remember and not _remembers(block) else installed
+        for line in reversed(block.lines):
+            text = _rewritten(text, line, boot_options(line.options, manner))
+    return text
+
+
+def _entries_about_memory(text: str) -> list[EntryBlock]:
+    """Those that there are only with memory: the one that does without it, the one that erases."""
+    return [
+        block
+        for block in entry_blocks(text)
+        if _is_live(block) and (_erases(block) or block.title.endswith(_FORGETS))
+    ]
+
+
+def _is_live(block: EntryBlock) -> bool:
+    return any(word.startswith("root=") for line in block.lines for word in line.options)
+
+
+def _remembers(block: EntryBlock) -> bool:
+    return bool(_names(block) & _OVERLAYS)
+
+
+def _erases(block: EntryBlock) -> bool:
+    return bool(_names(block) & _RESETS)
+
+
+def _names(block: EntryBlock) -> set[str]:
+    return {word.partition("=")[0] for line in block.lines for word in line.options}
+
+
+def _without(text: str, blocks: Iterable[EntryBlock]) -> str:
+    for block in sorted(blocks, key=lambda block: block.start, reverse=True):
+        text = text[: block.start] + text[block.end :]
+    return text
+
+
+def _entry(start: EntryBlock, title: str, installed: Installed, *, reset: bool = False) -> str:
+    """The text of an entry that starts what ``start`` does, in another manner."""
+    line = start.lines[0]
+    options = boot_options(line.options, installed, reset=reset)
+    verb = "linuxefi" if "linuxefi" in {line.verb for line in start.lines} else "linux"
+    return image_menu((MenuEntry(title, line.kernel.text, start.initrds, options),), verb)
+
+
+def _on_new_line(before: str) -> str:
+    return "" if not before or before.endswith("\n") else "\n"
+
+
+def _rewritten(text: str, line: KernelLine, words: tuple[str, ...]) -> str:
+    """The text with other words behind a kernel; words that stay are spelled as they were.
+
+    What stands first in both lists keeps every byte, the blanks between among them.
+    """
+    same = 0
+    while same < min(len(words), len(line.words)) and words[same] == line.words[same].text:
+        same += 1
+    start = (line.kernel, *line.words)[same].end
+    end = (line.kernel, *line.words)[-1].end
+    spelled = {word.text: text[word.start : word.end] for word in line.words}
+    new = "".join(f" {spelled.get(word) or quote(word)}" for word in words[same:])
+    return text[:start] + new + text[end:]

@@ -89,5 +89,5 @@ def _rows(facts: "HomeStatus") -> "Iterator[tuple[str, str]]":
         slots = ", ".join(f"{slot.number} ({words(slot.kdf)})" for slot in luks.key_slots)
         yield "key slots", slots or "none: nothing opens it"
     yield "at boot", facts.mounting.reason
-    if facts.mounting.words:
-        yield "kernel line", " ".join(facts.mounting.words)
+    if facts.mounting.missing:
+        yield "kernel line", " ".join(facts.mounting.missing)

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a ``home.img`` beside an image comes to be mounted at /home, told from what the image holds.
+"""How a home comes to be mounted at /home, and swap enabled, told from what the image holds.
 
 The ways are those of the reference (images.md 3.4), best first: what the image does by itself, a
 word for systemd on the kernel line, a unit that dracut copies into the root at each boot.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree
+from liveos.medium.home.updates import UpdateFile, update_files
 from liveos.medium.model import Family, Image
 
 _LIVESYS = (
@@ -28,15 +30,18 @@ _SYSTEMD_DIRECTORIES = (
     "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd",
 )  # fmt: skip
 _SYSTEMD_LIBRARY = re.compile(r"libsystemd-shared-(\d{1,4})\b.*\.so")
-_MOUNT_EXTRA_SINCE = 254
+_EXTRA_SINCE = 254  # systemd.mount-extra= and systemd.swap-extra=, kernel-command-line(7)
+_LIVE_DEVICE = "/run/initramfs/live"
+_HOME_WORDS = frozenset({"liveos.home", "persistenthome", "nopersistenthome"})
 _LIVE_WORDS = frozenset({"rd.live.image", "liveimg"})
 
 
 class HomeWay(StrEnum):
-    """What mounts a home at boot."""
+    """What mounts a home at boot, or enables swap."""
 
     LIVESYS = "livesys"
     MOUNT_EXTRA = "mount-extra"
+    SWAP_EXTRA = "swap-extra"
     UPDATES = "updates"
     NONE = "none"
 
@@ -56,14 +61,41 @@ class LiveSystem:
     targeted: bool = False
 
 
+def is_home_word(word: str) -> bool:
+    """Whether a word on the kernel line says which home is to be mounted."""
+    name, _, value = word.partition("=")
+    if name == "systemd.mount-extra":
+        return value.split(":")[1:2] == ["/home"]
+    return name in _HOME_WORDS
+
+
+def is_swap_word(word: str) -> bool:
+    """Whether a word on the kernel line says which file of the stick is to be swap space."""
+    name, _, value = word.partition("=")
+    if name == "systemd.swap-extra":
+        return value.startswith(f"{_LIVE_DEVICE}/")
+    return name == "liveos.swap"
+
+
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """A way, and why it is this one; ``words`` are missing on the kernel line for it."""
+    """A way, and why it is this one.
+
+    ``words`` are all that the kernel line needs for it; ``missing`` those that are not in every
+    entry yet. Words that ``drop`` knows must go first. ``updates`` must be on the stick.
+    """
 
     way: HomeWay
     reason: str
     words: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    drop: Callable[[str], bool] = is_home_word
+    updates: tuple[UpdateFile, ...] = ()
+
+    @property
+    def works(self) -> bool:
+        """Whether there is a way at all."""
+        return self.way is not HomeWay.NONE
 
 
 def read_live_system(tree: FileTree) -> LiveSystem:
@@ -78,62 +110,121 @@ def read_live_system(tree: FileTree) -> LiveSystem:
 
 
 def choose_mounting(
-    system: LiveSystem | None, image: Image, directory: str, *, encrypted: bool
+    system: LiveSystem | None,
+    image: Image,
+    directory: str,
+    *,
+    encrypted: bool,
+    partition: str | None = None,
 ) -> Mounting:
-    """The best way for ``/directory/home.img`` of a medium, with its reason.
+    """The best way for ``/directory/home.img`` of a medium, or for a partition; with its reason.
 
-    ``system`` None: the files of the root cannot be read.
+    :param system: None when the files of the root cannot be read.
+    :param partition: the UUID of the filesystem, or of the LUKS volume, of a partition.
     """
     if system is None:
-        return Mounting(HomeWay.NONE, "the files of its root cannot be read")
+        return _no_way("the files of its root cannot be read")
     if encrypted and not system.cryptsetup:
-        return Mounting(HomeWay.NONE, "its root has no cryptsetup, which must open the home")
+        return _no_way("its root has no cryptsetup, which must open the home")
+    place = f"/{_below(directory, 'home.img')}" if partition is None else f"UUID={partition}"
     if system.livesys is not None and _is_told_to_be_live(image):
-        return _by_livesys(system, system.livesys, encrypted=encrypted)
-    return _by_us(system, image, directory, encrypted=encrypted)
+        # livesys asks through plymouth alone (images.md 3.2).
+        if not encrypted or system.plymouth:
+            return _by_livesys(system.livesys, image, partition)
+        without = "its livesys has no plymouth, by which it asks for a passphrase"
+        return _by_our_unit(system, image, without, f"liveos.home={place}", "nopersistenthome")
+    without = _without(system)
+    if encrypted or (system.systemd or 0) < _EXTRA_SINCE:
+        return _by_our_unit(system, image, without, f"liveos.home={place}")
+    return _by_systemd(system, image, without, HomeWay.MOUNT_EXTRA, mount_word(place))
 
 
-def _by_livesys(system: LiveSystem, path: str, *, encrypted: bool) -> Mounting:
-    # livesys asks through plymouth alone (images.md 3.2).
-    silent = encrypted and not system.plymouth
-    warning = "its root has no plymouth, by which livesys asks for the passphrase at boot"
-    return Mounting(
-        HomeWay.LIVESYS,
-        f"the image mounts it by itself, by {path}",
-        warnings=(warning,) if silent else (),
-    )
+def mounting_of_swap(system: LiveSystem | None, image: Image, directory: str) -> Mounting:
+    """The best way for ``/directory/swap.img`` of a medium, with its reason."""
+    if system is None:
+        return _no_way("the files of its root cannot be read")
+    if system.livesys is not None and _is_told_to_be_live(image):
+        reason = f"the image uses it by itself, by {system.livesys}"
+        return Mounting(HomeWay.LIVESYS, reason, drop=is_swap_word)
+    place, without = f"/{_below(directory, 'swap.img')}", _without(system)
+    if (system.systemd or 0) < _EXTRA_SINCE:
+        return _by_our_unit(system, image, without, f"liveos.swap={place}", drop=is_swap_word)
+    word = f"systemd.swap-extra={_LIVE_DEVICE}{place}:nofail"
+    return _by_systemd(system, image, without, HomeWay.SWAP_EXTRA, word, drop=is_swap_word)
 
 
-def _by_us(system: LiveSystem, image: Image, directory: str, *, encrypted: bool) -> Mounting:
-    """For images without livesys, or where it does not run."""
-    without = "it has no livesys" if system.livesys is None else "no entry has rd.live.image"
+def mount_word(place: str) -> str:
+    """The word on the kernel line that lets systemd mount a home (kernel-command-line(7)).
+
+    systemd.mount(5): what may fail is mounted whenever it comes, unless it says before what.
+    """
+    options = "nofail,x-systemd.before=systemd-user-sessions.service"
+    if place.startswith("/"):
+        return f"systemd.mount-extra={_LIVE_DEVICE}{place}:/home:ext4:loop,{options}"
+    return f"systemd.mount-extra={place}:/home:ext4:{options}"
+
+
+def _below(directory: str, name: str) -> str:
+    return "/".join(filter(None, (directory.strip("/"), name)))
+
+
+def _without(system: LiveSystem) -> str:
+    return "it has no livesys" if system.livesys is None else "no entry has rd.live.image"
+
+
+def _no_way(reason: str) -> Mounting:
+    return Mounting(HomeWay.NONE, reason)
+
+
+def _by_livesys(path: str, image: Image, partition: str | None) -> Mounting:
+    words = () if partition is None else (f"persistenthome=UUID={partition}",)
+    reason = f"the image mounts it by itself, by {path}"
+    return Mounting(HomeWay.LIVESYS, reason, words, _missing(image, words))
+
+
+def _by_systemd(
+    system: LiveSystem,
+    image: Image,
+    without: str,
+    way: HomeWay,
+    word: str,
+    drop: Callable[[str], bool] = is_home_word,
+) -> Mounting:
     if image.family is not Family.DMSQUASH:
-        return Mounting(HomeWay.NONE, f"{without}, and is not started by dracut's dmsquash-live")
+        return _no_way(f"{without}, and is not started by dracut's dmsquash-live")
+    verb = "mounts" if way is HomeWay.MOUNT_EXTRA else "uses"
+    reason = f"{without}; its systemd {system.systemd} {verb} what the kernel line names"
+    return Mounting(way, reason, (word,), _missing(image, (word,)), drop=drop)
+
+
+def _by_our_unit(
+    system: LiveSystem,
+    image: Image,
+    without: str,
+    *words: str,
+    drop: Callable[[str], bool] = is_home_word,
+) -> Mounting:
+    if image.family is not Family.DMSQUASH:
+        return _no_way(f"{without}, and is not started by dracut's dmsquash-live")
     if system.systemd is None:
-        return Mounting(HomeWay.NONE, f"{without}, and no systemd that could mount a home")
-    if encrypted:
-        return Mounting(HomeWay.NONE, f"{without}: nothing would ask for the passphrase")
-    if system.systemd >= _MOUNT_EXTRA_SINCE:
-        reason = f"{without}; its systemd {system.systemd} mounts what the kernel line names"
-        word = mount_word(directory)
-        return Mounting(HomeWay.MOUNT_EXTRA, reason, () if _all_have(image, word) else (word,))
+        return _no_way(f"{without}, and no systemd that could start a unit of ours")
+    reason = f"{without}; a unit in the directory updates of the stick does it"
     return Mounting(
         HomeWay.UPDATES,
-        f"{without}, and its systemd {system.systemd} is older than {_MOUNT_EXTRA_SINCE}:"
-        " it needs a unit in the directory updates of the stick",
+        reason,
+        words,
+        _missing(image, words),
+        drop=drop,
+        updates=update_files(),
     )
 
 
-def _all_have(image: Image, word: str) -> bool:
-    """Whether every entry that starts the image has a word on its kernel line already."""
+def _missing(image: Image, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that some entry which starts the image does not have yet; none without a menu."""
     started = [entry for entry in image.entries if entry.live_source]
-    return bool(started) and all(word in entry.options for entry in started)
-
-
-def mount_word(directory: str) -> str:
-    """The word on the kernel line that lets systemd mount a home (kernel-command-line(7))."""
-    path = "/".join(filter(None, ("/run/initramfs/live", directory.strip("/"), "home.img")))
-    return f"systemd.mount-extra={path}:/home:ext4:loop,nofail"
+    if started and all(word in entry.options for entry in started for word in words):
+        return ()
+    return words
 
 
 def _is_told_to_be_live(image: Image) -> bool:

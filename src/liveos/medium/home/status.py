@@ -52,8 +52,7 @@ def home_status(found: OpenHome) -> HomeStatus:
 
 def _encrypted(found: OpenHome, source: ByteSource) -> HomeStatus:
     luks, mounting = read_luks(source), found.mounting(encrypted=True)
-    silent = (Finding("no-prompt", Severity.WARNING, each) for each in mounting.warnings)
-    warnings = list(silent)
+    warnings = []
     if luks.unfinished:
         message = f"{found.place}: a change of its encryption was begun and is not finished"
         repair = "cryptsetup reencrypt --resume-only"

@@ -10,7 +10,10 @@ from liveos.medium.home.mounting import (
     HomeWay,
     LiveSystem,
     choose_mounting,
+    is_home_word,
+    is_swap_word,
     mount_word,
+    mounting_of_swap,
     read_live_system,
 )
 from liveos.medium.model import Container, Entry, Family, Firmware, Image, Root
@@ -85,15 +88,25 @@ def test_livesys_mounts_it(*, encrypted: bool) -> None:
     assert found.way is HomeWay.LIVESYS
     assert FEDORA.livesys is not None
     assert FEDORA.livesys in found.reason
-    assert found.words == found.warnings == ()
+    assert found.words == found.updates == ()
 
 
-def test_livesys_without_plymouth_asks_nobody() -> None:
-    system = LiveSystem("/etc/rc.d/init.d/livesys", cryptsetup=True)
+def test_livesys_without_plymouth_would_ask_nobody() -> None:
+    system = LiveSystem("/etc/rc.d/init.d/livesys", 252, cryptsetup=True)
     found = choose_mounting(system, LIVE, "LiveOS", encrypted=True)
-    assert found.way is HomeWay.LIVESYS
-    assert "plymouth" in found.warnings[0]
-    assert not choose_mounting(system, LIVE, "LiveOS", encrypted=False).warnings
+    assert found.way is HomeWay.UPDATES
+    assert "plymouth" in found.reason
+    assert found.words == ("liveos.home=/LiveOS/home.img", "nopersistenthome")
+    plain = choose_mounting(system, LIVE, "LiveOS", encrypted=False)
+    assert plain.way is HomeWay.LIVESYS
+    assert not plain.updates
+
+
+def test_livesys_finds_a_partition_by_its_word() -> None:
+    for encrypted in (False, True):
+        found = choose_mounting(FEDORA, LIVE, "LiveOS", encrypted=encrypted, partition="ab-cd")
+        assert found.way is HomeWay.LIVESYS
+        assert found.words == found.missing == ("persistenthome=UUID=ab-cd",)
 
 
 def test_livesys_does_nothing_without_its_word() -> None:
@@ -112,14 +125,67 @@ def test_the_kernel_line_since_systemd_254() -> None:
     for version, way in ((254, HomeWay.MOUNT_EXTRA), (253, HomeWay.UPDATES)):
         found = choose_mounting(LiveSystem(systemd=version), LIVE, "x1", encrypted=False)
         assert found.way is way
-        assert str(version) in found.reason
-    word = "systemd.mount-extra=/run/initramfs/live/x1/home.img:/home:ext4:loop,nofail"
-    assert mount_word("x1") == word
+    options = "nofail,x-systemd.before=systemd-user-sessions.service"
+    word = f"systemd.mount-extra=/run/initramfs/live/x1/home.img:/home:ext4:loop,{options}"
+    assert mount_word("/x1/home.img") == word
     modern = LiveSystem(systemd=257)
-    assert choose_mounting(modern, LIVE, "x1", encrypted=False).words == (word,)
+    assert choose_mounting(modern, LIVE, "x1", encrypted=False).missing == (word,)
     complete = choose_mounting(modern, image("rd.live.image", word), "x1", encrypted=False)
     assert complete.way is HomeWay.MOUNT_EXTRA
-    assert not complete.words
+    assert complete.words == (word,)
+    assert not complete.missing
+    on_partition = choose_mounting(modern, LIVE, "x1", encrypted=False, partition="ab")
+    assert on_partition.words == (f"systemd.mount-extra=UUID=ab:/home:ext4:{options}",)
+
+
+@pytest.mark.parametrize(("version", "encrypted"), [(44, False), (252, True), (257, True)])
+@pytest.mark.parametrize(("partition", "place"), [(None, "/x1/home.img"), ("12-ab", "UUID=12-ab")])
+def test_our_unit_does_the_rest(
+    version: int, partition: str | None, place: str, *, encrypted: bool
+) -> None:
+    system = LiveSystem(systemd=version, cryptsetup=True)
+    found = choose_mounting(system, LIVE, "x1", encrypted=encrypted, partition=partition)
+    assert found.way is HomeWay.UPDATES
+    assert found.words == (f"liveos.home={place}",)
+    assert "run/systemd/system/liveos-home.service" in {file.path for file in found.updates}
+
+
+@pytest.mark.parametrize(
+    ("system", "way", "words"),
+    [
+        (FEDORA, HomeWay.LIVESYS, ()),
+        (
+            LiveSystem(systemd=254),
+            HomeWay.SWAP_EXTRA,
+            ("systemd.swap-extra=/run/initramfs/live/x1/swap.img:nofail",),
+        ),
+        (LiveSystem(systemd=253), HomeWay.UPDATES, ("liveos.swap=/x1/swap.img",)),
+        (LiveSystem(), HomeWay.NONE, ()),
+        (None, HomeWay.NONE, ()),
+    ],
+)
+def test_swap(system: LiveSystem | None, way: HomeWay, words: tuple[str, ...]) -> None:
+    found = mounting_of_swap(system, LIVE, "x1")
+    assert found.way is way
+    assert found.words == words
+    assert bool(found.updates) is (way is HomeWay.UPDATES)
+    assert all(map(is_swap_word, words))
+    assert found.drop("liveos.swap=/other/swap.img") or way is HomeWay.NONE
+    assert found.works is (way is not HomeWay.NONE)
+
+
+def test_words_that_an_older_home_has_left() -> None:
+    homes = (
+        "liveos.home=UUID=1",
+        "nopersistenthome",
+        "persistenthome=/x",
+        mount_word("/a/home.img"),
+        mount_word("UUID=1"),
+    )
+    assert all(map(is_home_word, homes))
+    others = ("systemd.mount-extra=/dev/sdb1:/srv:ext4", "liveos.swap=/x", "home", "quiet")
+    assert not any(map(is_home_word, others))
+    assert not any(map(is_swap_word, [*homes, "systemd.swap-extra=/dev/sda3", "quiet"]))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +193,10 @@ def test_the_kernel_line_since_systemd_254() -> None:
     [
         (None, LIVE, False, "cannot be read"),
         (LiveSystem("/etc/rc.d/init.d/livesys"), LIVE, True, "no cryptsetup"),
-        (LiveSystem(systemd=257, cryptsetup=True), LIVE, True, "ask for the passphrase"),
+        (LiveSystem(systemd=257), LIVE, True, "no cryptsetup"),
         (LiveSystem(), LIVE, False, "no systemd"),
         (LiveSystem(systemd=257), image("x", family=Family.LIVE_BOOT), False, "dmsquash-live"),
+        (LiveSystem(systemd=252), image("x", family=Family.LIVE_BOOT), False, "dmsquash-live"),
         (LiveSystem(systemd=257), image("x", family=Family.KIWI), False, "dmsquash-live"),
     ],
 )

@@ -6,20 +6,19 @@ from dataclasses import replace
 import pytest
 
 from liveos.formats.binary import MemorySource
-from liveos.medium.home.mounting import HomeWay
 from liveos.medium.home.status import home_status
 from tests.unit.formats.test_luks import EXPECTED, LUKS2
 from tests.unit.medium.home.test_mounting import FEDORA
 from tests.unit.operations.home.test_plans import found
 
 
-@pytest.mark.parametrize(("plymouth", "codes"), [(True, []), (False, ["no-prompt"])])
-def test_an_image_that_asks_nobody(codes: list[str], *, plymouth: bool) -> None:
+@pytest.mark.parametrize(("plymouth", "way"), [(True, "livesys"), (False, "updates")])
+def test_somebody_asks_for_the_passphrase(way: str, *, plymouth: bool) -> None:
     system = replace(FEDORA, plymouth=plymouth)
     status = home_status(found(source=MemorySource(LUKS2), system=system))
     assert status.luks == EXPECTED
-    assert status.mounting.way is HomeWay.LIVESYS
-    assert [each.code for each in status.warnings] == codes
+    assert status.mounting.way == way
+    assert not status.warnings
 
 
 def test_an_unfinished_change_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

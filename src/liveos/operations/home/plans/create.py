@@ -12,7 +12,7 @@ from liveos.host.luks import HEADER_SIZE, Key
 from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
 from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.locate import OpenHome
-from liveos.medium.home.mounting import HomeWay, Mounting
+from liveos.medium.home.mounting import Mounting
 from liveos.operations.home.steps import NEW, CreateHome, Encryption
 from liveos.operations.plan import Plan
 from liveos.sizes import Size, format_size
@@ -93,12 +93,9 @@ def _step(found: OpenHome, spec: str, wish: HomeWish, size: int) -> CreateHome:
 
 
 def _require_mountable(found: OpenHome, mounting: Mounting, *, encrypted: bool) -> None:
-    if mounting.way in {HomeWay.LIVESYS, HomeWay.MOUNT_EXTRA}:
+    if mounting.works:
         return
-    plainly = encrypted and found.mounting(encrypted=False).way in {
-        HomeWay.LIVESYS,
-        HomeWay.MOUNT_EXTRA,
-    }
+    plainly = encrypted and found.mounting(encrypted=False).works
     raise UnsupportedError(
         f"{found.image.name} would not mount {found.place.name}: {mounting.reason}",
         hint="a plain one could be mounted: --plain"
@@ -135,9 +132,9 @@ def _size(folder: Folder, wish: HomeWish, *, encrypted: bool) -> int:
 
 
 def _notes(found: OpenHome, mounting: Mounting) -> list[str]:
-    notes = [f"at boot: {mounting.reason}", *mounting.warnings]
-    if mounting.words:
-        notes.append(f"add to the kernel line of each boot entry: {' '.join(mounting.words)}")
+    notes = [f"at boot: {mounting.reason}"]
+    if mounting.missing:
+        notes.append(f"add to the kernel line of each boot entry: {' '.join(mounting.missing)}")
     if found.overlay_used:
         notes.append("the overlay is in use, so the live user's directory is made here, as 1000")
     return notes

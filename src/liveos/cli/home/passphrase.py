@@ -28,7 +28,7 @@ def new_key(key_file: str | None) -> Iterator["Key"]:
     """
     from liveos.host.luks import private_key
 
-    name, secret = _typed() if key_file is None else _read(key_file)
+    name, secret = _typed() if key_file is None else read_key(key_file)
     with private_key(name, secret) as key:
         yield key
 
@@ -50,7 +50,7 @@ def _typed() -> tuple[str, bytes]:
     return "the passphrase", first.encode()
 
 
-def _read(key_file: str) -> tuple[str, bytes]:
+def read_key(key_file: str) -> tuple[str, bytes]:
     """Exactly the bytes that are there, as cryptsetup takes them."""
     if key_file == _STANDARD_INPUT:
         return "the key from standard input", sys.stdin.buffer.read(_MOST)

@@ -37,7 +37,7 @@ def test_as_mkswap_makes_it() -> None:
 
 
 def test_what_mkswap_made_is_read() -> None:
-    assert read_swap(whole(by_mkswap())) == SwapHeader(SIZE, UUID_, "SWAP")
+    assert read_swap(whole(bytes(by_mkswap()))) == SwapHeader(SIZE, UUID_, "SWAP")
 
 
 @given(st.integers(10, 1 << 32), st.uuids(), st.text("abcdefgh", max_size=16))
@@ -74,7 +74,7 @@ def test_a_label_that_does_not_fit() -> None:
 def test_what_the_kernel_would_refuse(offset: int, data: bytes, size: int, words: str) -> None:
     page = by_mkswap()
     page[offset : offset + len(data)] = data
-    source = MemorySource(bytes(page[:size])) if size < PAGE else whole(page, size)
+    source = MemorySource(bytes(page[:size])) if size < PAGE else whole(bytes(page), size)
     with pytest.raises(FormatError, match=words):
         read_swap(source)
 

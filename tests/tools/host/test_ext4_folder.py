@@ -363,3 +363,15 @@ def test_directories_are_found_without_following_links(folder: Ext4Folder) -> No
         for path in ("/LiveOS/l", "/LiveOS/f", "/nowhere/d"):
             with pytest.raises(FileNotFoundError):
                 directories(fs, path)
+
+
+def test_directories_are_made_where_they_are_missing(folder: Ext4Folder) -> None:
+    deep = Ext4Folder(folder.volume, '/updates/run/a "b" c')
+    for _ in range(2):
+        deep.make()
+        check(folder.volume)
+    put(deep, "new", b"content")
+    assert cat(folder.volume, '/updates/run/a ""b"" c/new') == b"content"
+    for path in ("/", "/updates"):
+        assert "/040755/0/0/" in debugfs(folder.volume, f"ls -p {path}")
+    check(folder.volume)

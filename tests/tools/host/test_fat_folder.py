@@ -255,3 +255,13 @@ def test_the_whole_stick_is_held(folder: FatFolder) -> None:
         put(folder, "a", b"abc")
         folder.resize("a", 5)
     assert cat(folder, "a") == b"abc\0\0"
+
+
+def test_directories_are_made_where_they_are_missing(folder: FatFolder) -> None:
+    deep = FatFolder(folder.volume, "/updates/run/local-fs.target.d")
+    for _ in range(2):
+        deep.make()
+    put(deep, "liveos-home.conf", b"content")
+    path = "::/updates/run/local-fs.target.d/liveos-home.conf"
+    assert mtools(folder.volume, "mtype", path) == b"content"
+    assert not complaints(folder)

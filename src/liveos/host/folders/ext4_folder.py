@@ -6,6 +6,7 @@ of the filesystem's own journal, so that a power cut leaves the directory as it 
 should be, whoever replays the journal: the kernel, e2fsck, or we.
 """
 
+import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -110,6 +111,16 @@ class Ext4Folder:
         with self._editor() as editor:
             node = regular_file(editor.fs, self.directory, name)
             editor.apply(Change([f"rm {editor.path(name)}"], (node,)))
+
+    def make(self) -> None:
+        """As `Folder.make`, one transaction for each directory."""
+        parent = "/"
+        for name in filter(None, self.directory.split("/")):
+            with window(self.volume) as found:
+                editor = Ext4Editor(found, self.volume, parent)
+                if find(editor.fs, parent, name) is None:
+                    editor.apply(Change([f"mkdir {editor.path(name)}"]))
+            parent = posixpath.join(parent, name)
 
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:

@@ -136,6 +136,16 @@ class FatFolder:
         run(self.volume.remove(self._path(name)))
         disk.sync(self.volume.path)
 
+    def make(self) -> None:
+        names = [name for name in self.directory.split("/") if name]
+        for depth in range(1, len(names) + 1):
+            path = f"/{posixpath.join(*names[:depth])}"
+            with self._read() as fs:
+                there = fs.lookup(path) is not None
+            if not there:
+                run(self.volume.make_directories((path,)))
+                disk.sync(self.volume.path)
+
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:
             directory = self._directory(fs)

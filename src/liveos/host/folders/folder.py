@@ -89,6 +89,9 @@ class Folder(Protocol):
     def remove(self, name: str) -> None:
         """Delete a file, durable on return."""
 
+    def make(self) -> None:
+        """Make the directory where it is missing, and what leads to it; root's, of mode 0755."""
+
     def names(self) -> tuple[str, ...]:
         """The names of the regular files, sorted."""
 
@@ -237,6 +240,13 @@ class HostFolder:
     def remove(self, name: str) -> None:
         self._path(name).unlink()
         disk.sync_directory(self.directory)
+
+    def make(self) -> None:
+        """As `Folder.make`, but that it belongs to whoever makes it."""
+        missing = [each for each in (self.directory, *self.directory.parents) if not each.exists()]
+        for directory in reversed(missing):
+            directory.mkdir(mode=0o755, exist_ok=True)
+            disk.sync_directory(directory.parent)
 
     def names(self) -> tuple[str, ...]:
         with os.scandir(self.directory) as entries:

@@ -15,6 +15,8 @@ from liveos.medium.home.mounting import (
     choose_mounting,
     read_live_system,
 )
+from liveos.medium.home.updates import StoredUpdate, find_updates
+from liveos.medium.image_menu import ImageMenu, find_image_menu
 from liveos.medium.images import find_images
 from liveos.medium.model import Image, Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
@@ -37,6 +39,8 @@ class OpenHome:
     ``place`` is where its home is or would be, ``source`` the bytes of one that is there.
     ``tree`` are the files of the root, ``system`` what they tell; None where they cannot be read.
     ``overlay_used`` means that the image has been started with an overlay of its own before.
+    ``menu`` is its own on a stick of ours. ``updates`` are the files of our units, there or not;
+    they are wanted when, even without this home, some entry of the stick goes by them.
     """
 
     place: FolderFile
@@ -46,6 +50,9 @@ class OpenHome:
     tree: FileTree | None
     system: LiveSystem | None
     overlay_used: bool
+    menu: ImageMenu | None = None
+    updates: tuple[StoredUpdate, ...] = ()
+    updates_wanted: bool = False
 
     def mounting(self, *, encrypted: bool) -> Mounting:
         """How a home of this kind would be mounted."""
@@ -81,7 +88,8 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
             f"{scene.path} is read-only: a home is a file beside an image on a stick",
             hint="liveos install puts the image onto one",
         )
-    images = zip(find_payloads(scene), find_images(scene).images, strict=True)
+    all_images = find_images(scene).images
+    images = zip(find_payloads(scene), all_images, strict=True)
     image = next(each for other, each in images if other.node.path == payload.node.path)
     tree = origin_in(volume, payload.node).tree
     home = volume.find_file(f"/{directory}/{HOME_NAME}")
@@ -93,7 +101,16 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
         tree=tree,
         system=None if tree is None else read_live_system(tree),
         overlay_used=_is_used(volume, image.overlay),
+        menu=find_image_menu(scene, directory),
+        updates=find_updates(volume),
+        updates_wanted=any(_wants_updates(each, each is image) for each in all_images),
     )
+
+
+def _wants_updates(image: Image, without_home: bool) -> bool:  # noqa: FBT001 - one caller
+    """Whether an entry of the image has a word for one of our units."""
+    names = {word.partition("=")[0] for entry in image.entries for word in entry.options}
+    return bool(names & ({"liveos.swap"} if without_home else {"liveos.home", "liveos.swap"}))
 
 
 def _is_used(volume: Volume, overlay: Overlay | None) -> bool:

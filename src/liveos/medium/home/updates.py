@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from liveos.host.folders.folder import FolderFile
+from liveos.medium.overlay.locate import place_in
+from liveos.medium.volume import Volume
+
 DIRECTORY = "updates"
 """At the top of the filesystem that holds the images."""
 
@@ -30,7 +34,7 @@ _PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class UpdateFile:
-    """A file of root's with mode 0644; ``path`` is below the directory ``updates``."""
+    """A file that dracut copies into the root; ``path`` is below the directory ``updates``."""
 
     path: str
     text: str
@@ -41,3 +45,30 @@ def update_files() -> tuple[UpdateFile, ...]:
     """All that our units need."""
     sources = files("liveos.medium.home") / "boot"
     return tuple(UpdateFile(path, (sources / name).read_text("utf-8")) for name, path in _PLACES)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpdate:
+    """One of our files on a stick, or its place there; ``text`` is None where it is missing."""
+
+    place: FolderFile
+    file: UpdateFile
+    text: bytes | None
+
+    @property
+    def is_current(self) -> bool:
+        return self.text == self.file.text.encode()
+
+
+def find_updates(volume: Volume) -> tuple[StoredUpdate, ...]:
+    """Our files in the volume that holds an image."""
+    return tuple(_find(volume, file) for file in update_files())
+
+
+def _find(volume: Volume, file: UpdateFile) -> StoredUpdate:
+    path = f"/{DIRECTORY}/{file.path}"
+    node = volume.find_file(path)
+    # One byte more than ours is enough to see that it is another one.
+    most = len(file.text.encode()) + 1
+    text = None if node is None else volume.tree.open(node).read_at(0, min(node.size, most))
+    return StoredUpdate(place_in(volume, node.path if node else path), file, text)

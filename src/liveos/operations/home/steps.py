@@ -73,4 +73,33 @@ class RemoveHome:
         return f"delete {self.place}"
 
 
-HomeStep = CreateHome | RemoveHome
+@dataclass(frozen=True, slots=True)
+class WriteUpdate:
+    """Write a file that dracut copies into the root at each boot, with the directories to it."""
+
+    place: FolderFile
+    text: str
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"write {self.place}, {len(self.text.encode())} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveUpdate:
+    """Delete such a file."""
+
+    place: FolderFile
+
+    @property
+    def title(self) -> str:
+        return f"Remove {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"delete {self.place}"
+
+
+HomeStep = CreateHome | RemoveHome | WriteUpdate | RemoveUpdate

@@ -88,7 +88,8 @@ def test_livesys_mounts_it(*, encrypted: bool) -> None:
     assert found.way is HomeWay.LIVESYS
     assert FEDORA.livesys is not None
     assert FEDORA.livesys in found.reason
-    assert found.words == found.updates == ()
+    assert not found.words
+    assert not found.updates
 
 
 def test_livesys_without_plymouth_would_ask_nobody() -> None:

@@ -5,7 +5,14 @@ from typing import assert_never
 
 from liveos.operations.home.perform.create import create_home
 from liveos.operations.home.perform.remove import remove_home
-from liveos.operations.home.steps import CreateHome, HomeStep, RemoveHome
+from liveos.operations.home.perform.updates import remove_update, write_update
+from liveos.operations.home.steps import (
+    CreateHome,
+    HomeStep,
+    RemoveHome,
+    RemoveUpdate,
+    WriteUpdate,
+)
 from liveos.report import Reporter
 
 
@@ -16,5 +23,9 @@ def perform_home_step(step: HomeStep, reporter: Reporter) -> None:
             create_home(step, reporter)
         case RemoveHome():
             remove_home(step)
+        case WriteUpdate():
+            write_update(step)
+        case RemoveUpdate():
+            remove_update(step)
         case _:
             assert_never(step)

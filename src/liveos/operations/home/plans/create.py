@@ -13,6 +13,7 @@ from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
 from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import Mounting
+from liveos.operations.home.plans.mounting import preparations, words_by_hand
 from liveos.operations.home.steps import NEW, CreateHome, Encryption
 from liveos.operations.plan import Plan
 from liveos.sizes import Size, format_size
@@ -49,7 +50,7 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
     left_over = f"{found.place}{NEW}, left by a run that was cut off"
     return Plan(
         title=f"make {kind} home of {format_size(size)} for {found.image.name}",
-        steps=(step,),
+        steps=(*preparations(found, mounting), step),
         destroys=(left_over,) if step.stale else (),
         notes=tuple(_notes(found, mounting)),
         needs=_tools(found.place.folder, encrypted=encrypted),
@@ -58,14 +59,14 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
 
 def with_key(plan: Plan, key: Key) -> Plan:
     """The plan of an encrypted home, when the key is known."""
-    (step,) = plan.steps
+    *others, step = plan.steps
     assert isinstance(step, CreateHome)
     assert step.encryption is not None
     notes = plan.notes
     if key.secret().endswith((b"\n", b"\r")):
         notes += (f"{key} ends with a line end, which nobody can type at boot",)
     step = replace(step, encryption=replace(step.encryption, key=key))
-    return replace(plan, steps=(step,), notes=notes)
+    return replace(plan, steps=(*others, step), notes=notes)
 
 
 def _require_none(found: OpenHome, spec: str) -> None:
@@ -133,8 +134,8 @@ def _size(folder: Folder, wish: HomeWish, *, encrypted: bool) -> int:
 
 def _notes(found: OpenHome, mounting: Mounting) -> list[str]:
     notes = [f"at boot: {mounting.reason}"]
-    if mounting.missing:
-        notes.append(f"add to the kernel line of each boot entry: {' '.join(mounting.missing)}")
+    if by_hand := words_by_hand(found, mounting):
+        notes.append(by_hand)
     if found.overlay_used:
         notes.append("the overlay is in use, so the live user's directory is made here, as 1000")
     return notes

@@ -6,6 +6,7 @@ import shlex
 from liveos.errors import UnsupportedError
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import home_status
+from liveos.operations.home.plans.mounting import removals
 from liveos.operations.home.steps import RemoveHome
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
@@ -23,6 +24,7 @@ def plan(found: OpenHome, spec: str) -> Plan:
     loss = f"{found.place} ({status.kind}, {format_size(status.size)}{used}), with every file in it"
     return Plan(
         title=f"remove the home of {found.image.name}",
-        steps=(RemoveHome(found.place),),
+        # The words first: no boot must look for a home that is not there.
+        steps=(*removals(found), RemoveHome(found.place)),
         destroys=(loss,),
     )

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of the directory ``updates``: written whole or not at all."""
+
+from liveos.operations.home.perform.create import held
+from liveos.operations.home.steps import NEW, RemoveUpdate, WriteUpdate
+from liveos.operations.menus.perform import replace_text
+
+
+def write_update(step: WriteUpdate) -> None:
+    """A power cut leaves the old file, or none, or the new one."""
+    place, content = step.place, step.text.encode()
+    folder, part = place.folder, place.name + NEW
+    with held(place):
+        folder.make()
+        names = folder.names()
+        if place.name not in names:
+            if part in names:
+                folder.remove(part)
+            with folder.create(part, len(content)) as file:
+                file.write_at(0, content)
+            folder.publish(part, place.name)
+            return
+    replace_text(place, content)
+
+
+def remove_update(step: RemoveUpdate) -> None:
+    with held(step.place):
+        step.place.folder.remove(step.place.name)

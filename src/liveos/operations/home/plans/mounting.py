@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What, besides the home itself, lets an image mount it: words, and the files of our unit."""
+
+from collections.abc import Iterator
+
+from liveos.medium.home.locate import OpenHome
+from liveos.medium.home.mounting import Mounting, is_home_word
+from liveos.operations.home.steps import RemoveUpdate, WriteUpdate
+from liveos.operations.menus.change import change_words
+from liveos.operations.menus.steps import ReplaceMenu
+
+MountingStep = WriteUpdate | RemoveUpdate | ReplaceMenu
+
+
+def preparations(found: OpenHome, mounting: Mounting) -> Iterator[MountingStep]:
+    """Steps before the home is there: what they leave if they are cut off harms no boot."""
+    if mounting.updates:
+        for each in found.updates:
+            if not each.is_current:
+                yield WriteUpdate(each.place, each.file.text)
+    words = mounting.words
+    yield from _words(found, words)
+
+
+def removals(found: OpenHome) -> Iterator[MountingStep]:
+    """Words and files that nobody needs when the home is gone."""
+    yield from _words(found, ())
+    if not found.updates_wanted:
+        for each in found.updates:
+            if each.text is not None:
+                yield RemoveUpdate(each.place)
+
+
+def words_by_hand(found: OpenHome, mounting: Mounting) -> str | None:
+    """What the owner of a menu that is not ours must do."""
+    if not mounting.missing or found.menu is not None:
+        return None
+    return f"add to the kernel line of each boot entry: {' '.join(mounting.missing)}"
+
+
+def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[ReplaceMenu]:
+    if found.menu is None:
+        return
+    text = change_words(
+        found.menu, add=words, drop=lambda word: is_home_word(word) and word not in words
+    )
+    if text != found.menu.text:
+        yield ReplaceMenu(found.menu.place, text)

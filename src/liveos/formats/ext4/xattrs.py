@@ -8,14 +8,16 @@ shows them, and are given here in its form, so that they compare across filesyst
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from liveos.formats.binary import FormatError, Record, u8, u16, u32
+from liveos.formats.crc32c import crc32c
 from liveos.formats.ext4.superblock import OLD_INODE_SIZE
 
 INLINE_XATTR = "system.data"  # the rest of a file or directory that lies in its inode
 _MAGIC = 0xEA020000
 _BLOCK_HEADER = 32
+_BLOCK_HEADER_FIELDS = 20
 _LARGEST_VALUE = 1 << 16  # XATTR_SIZE_MAX
 
 # The namespaces that the kernel lists, by index; "system.data" is its own affair.
@@ -36,6 +38,17 @@ class _Entry(Record):
     value_inode: u32
     value_size: u32
     hash: u32
+
+
+@dataclass(frozen=True)
+class _BlockHeader(Record):
+    """``ext4_xattr_header``, which begins a block of attributes."""
+
+    magic: u32
+    owners: u32
+    blocks: u32
+    hash: u32
+    checksum: u32
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +129,21 @@ def _unpack(layout: str, value: bytes, position: int) -> tuple[int, ...]:
         return struct.unpack_from(layout, value, position)
     except struct.error as error:
         raise FormatError("a POSIX ACL ends within an entry") from error
+
+
+def block_owners(block: bytes) -> int:
+    """How many inodes have a block of attributes."""
+    header = _BlockHeader.unpack(block)
+    if header.magic != _MAGIC:
+        raise FormatError("a block of extended attributes does not begin like one")
+    return header.owners
+
+
+def with_owners(block: bytes, owners: int, number: int, seed: int | None) -> bytes:
+    """The block ``number`` as so many inodes have it; ``seed`` is None without metadata_csum."""
+    header = replace(_BlockHeader.unpack(block), owners=owners, checksum=0)
+    rest = block[_BLOCK_HEADER_FIELDS:]
+    if seed is not None:
+        whole = number.to_bytes(8, "little") + header.pack() + rest
+        header = replace(header, checksum=crc32c(whole, seed))
+    return header.pack() + rest

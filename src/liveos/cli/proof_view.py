@@ -2,6 +2,7 @@
 """A proof for people: one line for each boot, what was not shown, and the verdict."""
 
 from collections.abc import Iterator
+from posixpath import basename
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from liveos.cli.render import place, table, words
 from liveos.cli.text import printable
+from liveos.operations.prove.home import Home
 from liveos.operations.prove.judgement import Memory
 from liveos.operations.prove.proof import BootReport, Proof, Showing
 
@@ -17,6 +19,7 @@ _SHOWN = {
     Showing.REMEMBERS: "boots and remembers",
     Showing.RESET: "boots, its menu empties the overlay, and it remembers again",
     Showing.NO_TRACE: "boots, and its menu starts it so that nothing is kept",
+    Showing.READ_ONLY: "boots with what it remembers, and adds nothing to it",
 }
 
 
@@ -34,12 +37,24 @@ def proof_view(proof: Proof) -> Iterator[RenderableType]:
 
 
 def _boots(boots: tuple[BootReport, ...]) -> Table:
-    lines = table("boot", "seconds", "kernel", "root", "changes go to", right=["seconds"])
+    with_home, with_swap = any(boot.home for boot in boots), any(boot.swap for boot in boots)
+    more = [*(["home"] if with_home else []), *(["swap"] if with_swap else [])]
+    lines = table("boot", "seconds", "kernel", "root", "changes go to", *more, right=["seconds"])
     for number, boot in enumerate(boots, 1):
         seconds = "-" if boot.seconds is None else f"{boot.seconds:.0f}"
         kept = "-" if boot.overlay is None else _memory(boot.overlay)
-        lines.add_row(str(number), seconds, words(boot.kernel), words(boot.root), kept)
+        cells = [str(number), seconds, words(boot.kernel), words(boot.root), kept]
+        cells += [_home(boot.home)] if with_home else []
+        cells += [words(", ".join(map(basename, boot.swap)) or None)] if with_swap else []
+        lines.add_row(*cells)
     return lines
+
+
+def _home(home: Home | None) -> str:
+    if home is None:
+        return "in the root"
+    encrypted = ", encrypted" if home.encrypted else ""
+    return f"{words(basename(home.store or home.source))}{encrypted}"
 
 
 def _memory(memory: Memory) -> str:

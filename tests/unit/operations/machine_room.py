@@ -76,6 +76,7 @@ def guest(
     console: Talk = silent,
     shell: Talk = silent,
     process: Process | None = None,
+    secret: bytes | None = None,
 ) -> Iterator[Guest]:
     """A guest whose ports are played."""
     files = BootFiles(directory, directory, 1)
@@ -84,7 +85,7 @@ def guest(
         Port(console).at(files.console),
         Port(shell).at(files.shell),
     ):
-        made = Guest(files, process or Process(), patience)
+        made = Guest(files, process or Process(), patience, secret)
         try:
             yield made
         finally:

@@ -5,6 +5,7 @@ import pytest
 
 from liveos.operations.guests.signs import (
     ASKS_ABOUT_OVERLAY,
+    ASKS_FOR_PASSPHRASE,
     find_trouble,
     last_words,
 )
@@ -60,3 +61,21 @@ def test_dmsquash_lives_question_is_recognised() -> None:
 def test_last_words_have_no_terminal_codes() -> None:
     console = "one\n\x1b[0;32m  OK  \x1b[0m Reached\x1b[K\n\n\x1b(Bthree  \n"
     assert last_words(console, lines=2) == "OK   Reached\nthree"
+
+
+@pytest.mark.parametrize(
+    ("console", "asks"),
+    [
+        # systemd 252 and 257 on a serial console, with and without colours.
+        ("Passphrase of the home: \x1b[0;38;5;245m(press TAB for no echo) \x1b[0m", True),
+        ("\U0001f510 Please enter passphrase for disk home: (press TAB for no echo) ", True),
+        ("Please enter passphrase: (no echo) ", True),
+        ("booting\nEnter passphrase for /LiveOS/home.img: ", True),
+        ("Password (/dev/sda4):", True),
+        ("liveos login: ", False),
+        ("Password: ", False),
+        ("[  OK  ] Enter passphrase for fun", False),
+    ],
+)
+def test_a_question_for_a_passphrase_is_recognised(console: str, asks: bool) -> None:
+    assert bool(ASKS_FOR_PASSPHRASE.search(console)) is asks

@@ -100,3 +100,11 @@ def test_other_lines_stay_as_they_are(line: str) -> None:
 )
 def test_nobody_waits_at_the_menu(line: str, edited: str) -> None:
     assert edit_menu(line, WORDS) == edited
+
+
+def test_an_overlay_that_is_only_read_becomes_writable_in_as_many_bytes() -> None:
+    line = "linux /k root=live:UUID=1 rd.live.overlay.readonly rd.overlay.readonly rw readonly"
+    assert edit_menu(line, (), writable=True) == (
+        "linux /k root=live:UUID=1 rd.live.overlay.writable rd.overlay.writable rw readonly"
+    )
+    assert edit_menu(line, ()) == line

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from liveos.errors import UsageError
+from liveos.host.luks import private_key
 from liveos.operations.guests.guest import BootFailedError, Patience
 from liveos.operations.guests.shell import NoAnswerError
+from liveos.operations.guests.typing import typeable
 from tests.unit.operations.machine_room import Process, Talk, guest, saying, silent
 
 QUICK = Patience(boot=1.5, silence=0.5, answer=0.5, power_off=0.2)
@@ -137,3 +140,54 @@ def test_everything_that_is_said_is_kept(tmp_path: Path) -> None:
     ):
         machine.wait_for_shell()
     assert (tmp_path / "boot-1-serial.log").read_bytes() == b"Welcome\r\n"
+
+
+QUESTION = b"Passphrase of the home: (press TAB for no echo) "
+
+
+def test_a_passphrase_is_typed_once_and_kept_nowhere(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    def console(stream: socket.socket) -> None:
+        stream.sendall(QUESTION)
+        while said := stream.recv(64):
+            heard.append(said)
+            for byte in said:  # a terminal that echoes, in the smallest pieces
+                stream.sendall(bytes([byte]))
+            stream.sendall(QUESTION)
+
+    with guest(tmp_path, QUICK, console=console, secret=b"s3cret") as machine:
+        with pytest.raises(BootFailedError) as raised:
+            machine.wait_for_shell()
+        assert machine.asked_secret
+        assert "s3cret" not in machine.console.text
+    assert b"".join(heard) == b"s3cret\n"
+    assert "s3cret" not in raised.value.message
+    log = (tmp_path / "boot-1-serial.log").read_bytes()
+    assert log == QUESTION + b"********\n" + QUESTION
+
+
+def test_without_a_passphrase_nothing_is_typed(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    def console(stream: socket.socket) -> None:
+        stream.sendall(QUESTION)
+        while said := stream.recv(64):
+            heard.append(said)
+
+    with guest(tmp_path, QUICK, console=console) as machine:
+        with pytest.raises(BootFailedError):
+            machine.wait_for_shell()
+        assert machine.asked_secret
+    assert heard == []
+
+
+def test_what_nobody_can_type_is_refused() -> None:
+    with private_key("the key", "pässword ~".encode()) as key:
+        assert typeable(key) == "pässword ~".encode()
+    for secret in (b"with its line end\n", b"a\tb", b"\x7f", b"\x03"):
+        with (
+            private_key("the key", secret) as key,
+            pytest.raises(UsageError, match="the key has a line end or another character"),
+        ):
+            typeable(key)

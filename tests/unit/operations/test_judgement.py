@@ -6,14 +6,22 @@ from dataclasses import replace
 import pytest
 
 from liveos.medium.model import PersistenceKind
-from liveos.operations.prove.judgement import Memory, find_memory, why_not_persistent
+from liveos.operations.prove.judgement import (
+    Memory,
+    find_memory,
+    side_effects,
+    why_not_persistent,
+)
 from liveos.operations.prove.observation import (
     Observation,
+    User,
     overlay_path,
     parse_loops,
     parse_mapped,
     parse_mounts,
+    parse_partitions,
     parse_status,
+    parse_users,
 )
 
 STICK = "33 24 8:3 / /run/initramfs/live rw,relatime shared:1 - ext4 /dev/sda3 rw\n"
@@ -100,12 +108,35 @@ def test_a_memory_overlay_on_a_good_snapshot_is_seen_through() -> None:
         upper="/run/initramfs/overlay/overlayfs",
     )
     assert find_memory(stacked).persistent is False
+    spelled = replace(stacked, cmdline=LINE.replace("rd.live.overlay", "rd.overlay"))
+    assert "over the snapshot: rd.overlay on the boot line" in why_not_persistent(spelled)
+    # Rule 5: dracut 100 to 109.
+    doubled = replace(stacked, cmdline=f"{LINE} rd.live.overlay.overlayfs=1")
+    assert "rd.live.overlay.overlayfs on the boot line" in why_not_persistent(doubled)
+
+
+def test_a_link_that_only_a_wrong_boot_line_leaves_is_named() -> None:
+    # Rule 3, boot-contract.md 1.4: a device without a path.
+    clean = seen(RUN + OVERLAY_ROOT + STICK + BACKING, upper=STORE)
+    assert side_effects(clean) == []
+    (problem,) = side_effects(replace(clean, stray="/run/overlayfs-backing/overlay"))
+    assert "a link /overlay to /run/overlayfs-backing/overlay" in problem
+    assert "without a path" in problem
 
 
 def test_a_root_image_that_is_written_directly_lasts() -> None:
     loops = "/sys/block/loop0/loop/backing_file /run/initramfs/live/LiveOS/rootfs.img\n"
-    memory = find_memory(seen(DM_ROOT + STICK, loops, "dm-0 live-rw loop0\n"))
-    assert memory == Memory(None, "/run/initramfs/live/LiveOS/rootfs.img", persistent=True)
+    memory = find_memory(seen(RUN + DM_ROOT + STICK, loops, "dm-0 live-rw loop0\n"))
+    store = "/run/initramfs/live/LiveOS/rootfs.img"
+    assert memory == Memory(PersistenceKind.DIRECT, store, persistent=True)
+
+
+@pytest.mark.parametrize("copy", ["/run/initramfs/rootfs.img", "/run/initramfs/fsimg/rootfs.img"])
+def test_a_copy_of_the_root_image_in_memory_does_not_last(copy: str) -> None:
+    # boot-contract.md 2 (d), (e): rd.writable.fsimg and rd.live.ram.
+    loops = f"/sys/block/loop0/loop/backing_file {copy}\n"
+    memory = find_memory(seen(RUN + DM_ROOT + STICK, loops, "dm-0 live-rw loop0\n"))
+    assert memory == Memory(PersistenceKind.DIRECT, copy, persistent=False)
 
 
 def test_a_plain_root_partition_is_not_judged() -> None:
@@ -116,6 +147,7 @@ def test_a_plain_root_partition_is_not_judged() -> None:
     ("cmdline", "asked", "reason"),
     [
         ("root=live:UUID=1 rd.live.image", None, "names no overlay"),
+        (f"{LINE} rd.live.overlay.readonly rd.overlay.readonly", None, "only read"),
         ("root=live:UUID=1 rd.live.overlay=none", None, "rd.live.overlay=none"),
         ("rd.live.overlay=UUID=1:auto", None, "no overlay of the default name"),
         ("rd.live.overlay=UUID=1", None, "no overlay of the default name"),
@@ -142,6 +174,38 @@ def test_the_reason_is_named(cmdline: str, asked: str | None, reason: str) -> No
 )
 def test_the_path_comes_after_the_last_colon(cmdline: str, path: str | None) -> None:
     assert overlay_path(cmdline) == path
+
+
+@pytest.mark.parametrize(
+    ("word", "there"),
+    [("rd.overlay", False), ("rd.overlay.readonly", True), ("rw", True), ("quiet", False)],
+)
+def test_words_are_whole_words(word: str, there: bool) -> None:
+    line = "rd.overlay.readonly rw rd.live.overlay=UUID=1:/o"
+    assert seen(RUN, cmdline=line).has_word(word) is there
+
+
+def test_users_are_those_that_live_in_home() -> None:
+    passwd = (
+        "root:x:0:0:root:/root:/bin/bash\n"
+        "liveuser:x:1000:1000:Live System User,,,:/home/liveuser:/bin/bash\n"
+        "sync:x:4:65534::/bin:/bin/sync\n"
+        "absent:x:1001:1001::/home/absent:/bin/sh\n"
+        "deeper:x:1002:1002::/home/a/b:/bin/sh\n"
+    )
+    owners = "0 /home/lost+found\n1000 /home/liveuser\n"
+    assert parse_users(passwd, owners) == (
+        User("liveuser", 1000, 1000),
+        User("absent", 1001, None),
+    )
+
+
+def test_partitions_have_the_names_of_the_table() -> None:
+    said = (
+        "/sys/class/block/sda3/uevent:PARTNAME=LIVE\n"
+        "/sys/class/block/sda4/uevent:PARTNAME=HOME sweet\n"
+    )
+    assert parse_partitions(said) == {"sda3": "LIVE", "sda4": "HOME sweet"}
 
 
 def test_mountinfo_escapes_are_undone() -> None:

@@ -9,12 +9,21 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import UnsupportedError
+from liveos.host.luks import private_key
 from liveos.host.machine.qemu import Accelerator, Machine
-from liveos.medium.model import Entry, Firmware, Medium, MediumKind, PersistenceKind
+from liveos.medium.model import (
+    Entry,
+    Firmware,
+    Medium,
+    MediumKind,
+    Overlay,
+    PersistenceKind,
+    Store,
+)
 from liveos.operations.guests.guest import BootFiles, Patience
 from liveos.operations.guests.menu_edits import MenuEdits
 from liveos.operations.guests.shell import Answer
-from liveos.operations.prove import mark, rounds
+from liveos.operations.prove import mark
 from liveos.operations.prove import proving as module
 from liveos.operations.prove.judgement import Memory, find_memory
 from liveos.operations.prove.mark import memory_problems
@@ -47,6 +56,7 @@ class PlayedGuest:
     """
 
     def __init__(self, forgets: str | None = None, boots: int = 9) -> None:
+        self.asked_secret = False
         self.files: dict[str, str] = {}
         self._forgets = forgets
         self._boots = boots
@@ -80,7 +90,11 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
         guest = guest or PlayedGuest()
 
         def boot(
-            machine: Machine, files: BootFiles, patience: Patience, task: Task
+            machine: Machine,
+            files: BootFiles,
+            patience: Patience,
+            task: Task,
+            secret: bytes | None,
         ) -> tuple[BootReport, list[str]]:
             report = BootReport(12.5, seen.kernel, seen.cmdline, overlay=find_memory(seen))
             found = task(guest, seen)  # type: ignore[arg-type]
@@ -90,7 +104,7 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
         monkeypatch.setattr(module, "watch_boot", boot)
         monkeypatch.setattr(module, "make_layer", lambda *_: None)
         monkeypatch.setattr(module, "patch_layer", lambda *_: None)
-        monkeypatch.setattr(module, "edit_menus", lambda *_: MenuEdits(("/grub.cfg",)))
+        monkeypatch.setattr(module, "edit_menus", lambda *_, **__: MenuEdits(("/grub.cfg",)))
         medium = tmp_path / "stick.img"
         # An MBR with one partition: enough of a disk to be worth a try.
         partition = bytes([0x80, 0, 0, 0, 0x83, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0])
@@ -137,6 +151,54 @@ def test_changes_that_go_to_memory_end_the_proof_with_the_reason(play: Play) -> 
     assert problem.endswith("/LiveOS/overlay-A-1, and there is nothing of that name on the stick")
 
 
+def test_what_the_stick_has_must_be_used(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guest shows neither the home nor the swap."""
+    image = replace(
+        NESTED,
+        overlay=Overlay(PersistenceKind.DIRECTORY, "/LiveOS/overlay-A-1", None),
+        home=Store("/LiveOS/home.img", 1, encrypted=True),
+        swap=Store("/LiveOS/swap.img", 1, encrypted=False),
+    )
+    found = Medium(Path("stick.img"), MediumKind.DISK, None, 1, images=(image,))
+    monkeypatch.setattr(module, "inspect", lambda _: found)
+    proof = play(KEPT)
+    assert proof.problems == (
+        "boot 1: the home in /LiveOS/home.img is encrypted, yet no passphrase was asked for",
+        "boot 1: the stick has swap in /LiveOS/swap.img, and the system does not use it",
+    )
+    assert "no passphrase was typed" in proof.not_shown[0]
+    asked = PlayedGuest()
+    asked.asked_secret = True
+    with private_key("the key", b"secret") as key:
+        proof = play(KEPT, asked, ProveRequest(key=key))
+    assert proof.problems[0] == (
+        "boot 1: the passphrase was typed, yet the home in /LiveOS/home.img is not mounted"
+    )
+    assert proof.not_shown == ()
+
+
+def reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stick whose only entry reads its overlay and no more."""
+    words = ("root=live:UUID=1", "rd.live.overlay=UUID=1:/o", "rd.overlay.readonly")
+    entry = Entry("t", Firmware.BIOS, "/grub.cfg", None, "/k", (), words)
+    found = Medium(
+        Path("stick.img"), MediumKind.DISK, None, 1, images=(replace(NESTED, entries=(entry,)),)
+    )
+    monkeypatch.setattr(module, "inspect", lambda _: found)
+
+
+def test_an_overlay_that_is_only_read_must_not_take_changes(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading(monkeypatch)
+    proof = play(KEPT)
+    assert proof.showing is Showing.READ_ONLY
+    assert proof.problems == (
+        "boot 2: booted so that changes are not kept, as its entry says, yet they are",
+    )
+    assert play(LOST).problems[0].startswith("boot 1: booted, but its changes go to memory")
+
+
 @pytest.fixture
 def menu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A menu of three entries: as usual, without memory, with an empty overlay."""
@@ -147,7 +209,7 @@ def menu(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     image = replace(NESTED, entries=entries)
     found = Medium(Path("stick.img"), MediumKind.DISK, None, 1, images=(image,))
-    monkeypatch.setattr(rounds, "inspect", lambda _: found)
+    monkeypatch.setattr(module, "inspect", lambda _: found)
 
 
 def test_an_overlay_that_the_menu_empties_is_empty_and_remembers_again(
@@ -171,7 +233,7 @@ def test_a_home_of_its_own_outlives_the_reset(play: Play, menu: None) -> None:
 def test_an_entry_without_memory_must_not_keep_anything(play: Play, menu: None) -> None:
     proof = play(KEPT, request=ProveRequest(showing=Showing.NO_TRACE))
     assert proof.problems == (
-        "boot 1: booted without memory, as the entry says, yet its changes are kept",
+        "boot 1: booted so that changes are not kept, as its entry says, yet they are",
     )
 
 
@@ -179,7 +241,7 @@ def test_a_menu_without_such_an_entry_is_named(
     play: Play, menu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     none = Medium(Path("stick.img"), MediumKind.DISK, None, 1)
-    monkeypatch.setattr(rounds, "inspect", lambda _: none)
+    monkeypatch.setattr(module, "inspect", lambda _: none)
     with pytest.raises(UnsupportedError, match="no entry of the boot menu empties"):
         play(KEPT, request=ProveRequest(showing=Showing.RESET))
 

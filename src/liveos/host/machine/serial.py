@@ -11,6 +11,7 @@ from typing import Self
 from liveos.host.machine.qmp import connect
 
 _KEPT = 1 << 18  # characters; a guest that never stops talking must not fill the memory
+_MASK = b"********"
 
 
 class SerialLine:
@@ -25,6 +26,8 @@ class SerialLine:
         self.heard_at = time.monotonic()
         self.open = True
         self._log = log.open("wb", buffering=0)
+        self._secret = b""
+        self._held = b""
         self._socket = connect(path, within=20.0)
         self._socket.setblocking(False)  # noqa: FBT003 - the socket module's own signature
 
@@ -40,22 +43,42 @@ class SerialLine:
         except OSError:
             data = b""
         self.open = bool(data)
-        self._log.write(data)
+        self._keep(data)
         self.heard_at = time.monotonic()
         said = data.decode("utf-8", "replace").replace("\r", "")
         self.text = (self.text + said)[-_KEPT:]
+        if self._secret:
+            self.text = self.text.replace(self._secret.decode("utf-8", "replace"), _MASK.decode())
 
     def send(self, text: str) -> None:
         """Type something; lost when the guest has gone."""
         self._socket.settimeout(10.0)
         try:
-            self._socket.sendall(text.encode())
+            self._socket.sendall(text.encode("utf-8", "surrogateescape"))
         except OSError:
             self.open = False
         finally:
             self._socket.setblocking(False)  # noqa: FBT003 - as above
 
+    def send_secret(self, secret: bytes) -> None:
+        """Type a line that must not be kept: where the guest echoes it, log and text have a mask.
+
+        :param secret: without the line's end.
+        """
+        self._secret = secret
+        self.send(secret.decode("utf-8", "surrogateescape") + "\n")
+
+    def _keep(self, data: bytes) -> None:
+        """Log what was said; the end waits, as it may be the beginning of an echoed secret."""
+        said = self._held + data
+        if self._secret:
+            said = said.replace(self._secret, _MASK)
+        held = max(0, len(self._secret) - 1) if data else 0
+        self._held = said[len(said) - held :] if held else b""
+        self._log.write(said[: len(said) - len(self._held)])
+
     def close(self) -> None:
+        self._keep(b"")
         self._socket.close()
         self._log.close()
 

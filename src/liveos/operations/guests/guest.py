@@ -20,7 +20,12 @@ from liveos.host.machine.qemu import Machine, SerialSocket, qemu_command
 from liveos.host.machine.qmp import Monitor
 from liveos.host.machine.serial import SerialLine, listen
 from liveos.operations.guests.shell import Answer, NoAnswerError, ask
-from liveos.operations.guests.signs import ASKS_ABOUT_OVERLAY, find_trouble, last_words
+from liveos.operations.guests.signs import (
+    ASKS_ABOUT_OVERLAY,
+    ASKS_FOR_PASSPHRASE,
+    find_trouble,
+    last_words,
+)
 
 # The target, or the end of all jobs: a target stays inactive when something it requires failed.
 _IS_UP = (
@@ -30,6 +35,7 @@ _IS_UP = (
 _PROMPT = re.compile(r"[#$] *(?:\x1b\[[0-9;?]*[A-Za-z])*$")
 _LOGIN = re.compile(r"login: *$")
 _PASSWORD = re.compile(r"(?:Password|password): *$")
+_ECHO_ENDS = 1.5  # seconds; translated guests are slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +102,24 @@ class _Process(Protocol):
 
 
 class Guest:
-    """A running machine with its console, its shell and its monitor."""
+    """A running machine with its console, its shell and its monitor.
 
-    def __init__(self, files: BootFiles, process: _Process, patience: Patience) -> None:
+    ``secret`` is what it is told when its console asks for a passphrase, once; ``asked_secret``
+    says that it did.
+    """
+
+    def __init__(
+        self, files: BootFiles, process: _Process, patience: Patience, secret: bytes | None = None
+    ) -> None:
         self._process = process
         self._patience = patience
+        self._secret = secret
         self.started_at = time.monotonic()
         self.monitor = Monitor(files.monitor)
         self.console = SerialLine(files.console, files.serial_log)
         self._shell = SerialLine(files.shell, files.shell_log)
         self.overlay_prompted = False
+        self.asked_secret = False
 
     @property
     def running(self) -> bool:
@@ -128,6 +142,7 @@ class Guest:
                 jobs = self.ask("systemctl list-jobs --no-legend | head -n 5").text.strip()
                 raise BootFailedError(f"the boot did not finish; it still waits for:\n{jobs}")
             self.listen(2.0)
+            self._answer_passphrase()
 
     def ask(self, command: str) -> Answer:
         """What a command prints in the guest.
@@ -159,7 +174,14 @@ class Guest:
                 raise BootFailedError("the guest did not power off")
 
     def listen(self, seconds: float) -> None:
+        """Until something is said, at most so long."""
         listen((self.console, self._shell), seconds)
+
+    def listen_on(self, seconds: float) -> None:
+        """For so long, whatever is said."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.listen(left)
 
     def close(self) -> None:
         for end in (self.monitor, self.console, self._shell):
@@ -204,6 +226,8 @@ class Guest:
     def _answer_prompts(self) -> None:
         """Go on where the initramfs asks about a missing overlay, and log in where that is all."""
         said = self.console.text
+        if self._answer_passphrase():
+            return
         if ASKS_ABOUT_OVERLAY.search(said) and not self.overlay_prompted:
             self.overlay_prompted = True
             self.console.send("\n")
@@ -211,6 +235,17 @@ class Guest:
             self._log_in()
         elif _PASSWORD.search(said):
             raise BootFailedError("booted, but root cannot log in without a password")
+
+    def _answer_passphrase(self) -> bool:
+        """Type the secret when it is asked for the first time; whether that was now."""
+        if self.asked_secret or not ASKS_FOR_PASSPHRASE.search(self.console.text):
+            return False
+        self.asked_secret = True
+        if self._secret is not None:
+            # The question is shown a moment before the terminal's echo is switched off.
+            self.listen_on(_ECHO_ENDS)
+            self.console.send_secret(self._secret)
+        return True
 
     def _log_in(self) -> None:
         """The console becomes the shell, if root may come in without a password."""
@@ -221,8 +256,12 @@ class Guest:
 
 
 @contextmanager
-def start(machine: Machine, files: BootFiles, patience: Patience) -> Iterator[Guest]:
+def start(
+    machine: Machine, files: BootFiles, patience: Patience, secret: bytes | None = None
+) -> Iterator[Guest]:
     """A guest that lives as long as the body of the ``with`` statement.
+
+    ``secret`` is typed when its console asks for a passphrase.
 
     :raises LiveosError: QEMU did not start; the message has its words.
     """
@@ -232,7 +271,7 @@ def start(machine: Machine, files: BootFiles, patience: Patience) -> Iterator[Gu
         run.background(command, log=output) as process,
     ):
         try:
-            guest = Guest(files, process, patience)
+            guest = Guest(files, process, patience, secret)
         except LiveosError as error:
             said = files.qemu_log.read_text("utf-8", "replace").strip()
             raise LiveosError(f"QEMU did not start: {said or error}") from error

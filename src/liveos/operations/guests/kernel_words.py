@@ -41,14 +41,24 @@ _TIMEOUT = re.compile(
 _DEFAULT = re.compile(r"^set default=\d$", re.MULTILINE)
 
 
-def edit_menu(text: str, words: tuple[str, ...], entry: int | None = None) -> str:
+# A word that no dracut reads, as long as the one that it stands for: a file keeps its place then.
+_READ_ONLY = re.compile(r"(?<=overlay\.)readonly(?=[\s\"']|$)")
+_WRITABLE = "writable"
+
+
+def edit_menu(
+    text: str, words: tuple[str, ...], entry: int | None = None, *, writable: bool = False
+) -> str:
     """The menu with ``words`` on every kernel line, and without its waiting time.
 
-    ``entry``, counted from 0, is what the menu of a stick of ours starts by itself then. A text
-    without a kernel line comes back with at most its waiting time and its default changed.
+    ``entry``, counted from 0, is what the menu of a stick of ours starts by itself then. With
+    ``writable`` no line says that its overlay is only read. A text without a kernel line comes back
+    with at most its waiting time and its default changed.
     """
     if entry is not None:
         text = _DEFAULT.sub(f"set default={entry}", text)
+    if writable:
+        text = _READ_ONLY.sub(_WRITABLE, text)
     lines = [_edit_line(line, words) for line in text.split("\n")]
     # One second in GRUB; a tenth in syslinux, where 0 would mean to wait for ever.
     return _TIMEOUT.sub(r"\g<1>1", "\n".join(lines))

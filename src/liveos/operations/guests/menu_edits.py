@@ -59,14 +59,19 @@ class MenuEdits:
 
 
 def edit_menus(
-    medium: Path, workspace: Path, words: tuple[str, ...], entry: int | None = None
+    medium: Path,
+    workspace: Path,
+    words: tuple[str, ...],
+    entry: int | None = None,
+    *,
+    writable: bool = False,
 ) -> MenuEdits:
     """Edits that put ``words`` into every menu of a medium that firmware may come to read.
 
-    ``entry`` is the one that a stick's menu starts by itself then. Edits for different entries
-    change the same bytes, so that one may follow the other.
+    ``entry`` is the one that a stick's menu starts by itself then; with ``writable`` no overlay is
+    only read. Such edits change the same bytes, so that one may follow the other.
     """
-    edit = partial(edit_menu, words=words, entry=entry)
+    edit = partial(edit_menu, words=words, entry=entry, writable=writable)
     with FileSource(medium) as source:
         edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()
         for window, kind in _filesystems(source):

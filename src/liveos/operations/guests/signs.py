@@ -44,6 +44,11 @@ _SIGNS = (
 
 # dmsquash-live (045 and later) asks this when the overlay that its boot line names is not there.
 ASKS_ABOUT_OVERLAY = re.compile(r"Press \[Enter\] to continue")
+# The agent of systemd-ask-password ends its question like this (ask-password-api.c); cryptsetup and
+# plymouth without a picture have a line of their own.
+ASKS_FOR_PASSPHRASE = re.compile(
+    r"\((?:press TAB for )?no echo\)|(?m:^Enter passphrase for \S+: *$|^Password \(/dev/\S+\): *$)"
+)
 MISSING_OVERLAY = re.compile(r"Unable to find (?:a )?persistent overlay")
 
 

@@ -10,6 +10,10 @@ _IN_MEMORY = frozenset({"tmpfs", "ramfs", "rootfs"})
 # dracut makes the temporary snapshot store here, in the initramfs (boot-contract.md 2.8 a).
 _TEMPORARY_STORE = "/overlay"
 _ORIGINS = ("rootfs.img", "ext3fs.img")
+# What asks for OverlayFS, which must not stand beside a snapshot (rules 4 and 5).
+_COVERING = ("rd.overlay", "rd.live.overlay.overlayfs")
+READ_ONLY_WORDS = ("rd.overlay.readonly", "rd.live.overlay.readonly", "readonly_overlay")
+"""Each, in some dracut, sets a temporary layer over a persistent overlay (boot-contract.md 1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,21 @@ def find_memory(seen: Observation) -> Memory:
 
 def why_not_persistent(seen: Observation) -> str:
     """The reason for changes going to memory, as far as the boot line and the stick tell it."""
-    path = overlay_path(seen.cmdline)
+    if _is_covered(seen):
+        word = next((word for word in _COVERING if seen.has_word(word)), "a word")
+        return f"an OverlayFS in memory lies over the snapshot: {word} on the boot line asks for it"
+    if any(seen.has_word(word) for word in READ_ONLY_WORDS):
+        return "the boot line says that the overlay is only read"
     value = seen.word("rd.live.overlay") or seen.word("rd.overlay")
     if value is None:
         return "the boot line names no overlay (no rd.live.overlay= word)"
     if value.casefold() == "none":
         return "the boot line says rd.live.overlay=none"
+    return _why_not_taken(seen, value)
+
+
+def _why_not_taken(seen: Observation, value: str) -> str:
+    path = overlay_path(seen.cmdline)
     if path is None:
         return f"the initramfs found no overlay of the default name for “{value}”"
     if seen.asked_overlay == "nothing":
@@ -57,6 +70,21 @@ def why_not_persistent(seen: Observation) -> str:
     if seen.asked_overlay == "directory":
         return f"{path} is there, but the initramfs did not take it (is ovlwork beside it?)"
     return f"{path} is there, but the initramfs did not take it for an overlay"
+
+
+def side_effects(seen: Observation) -> list[str]:
+    """What a wrong boot line did beside the overlay (boot-contract.md 1.4: dracut 110 and 111)."""
+    if seen.stray is None:
+        return []
+    left = f"the initramfs has left a link /overlay to {seen.stray} in the root"
+    return [f"{left}: the boot line names the overlay's device without a path"]
+
+
+def _is_covered(seen: Observation) -> bool:
+    """Rules 4 and 5: dmsquash-live made its snapshot, and OverlayFS was mounted over it."""
+    root = seen.mount_at("/")
+    covered = root is not None and root.filesystem == "overlay"
+    return covered and any(device.name == "live-rw" for device in seen.mapped)
 
 
 def _overlay_memory(seen: Observation, upper: str | None) -> Memory:
@@ -85,7 +113,14 @@ def _snapshot_memory(seen: Observation, below: tuple[str, ...]) -> Memory:
 
 
 def _linear_memory(seen: Observation, below: tuple[str, ...]) -> Memory:
-    """``rd.live.overlay=none``: changes go straight into the root image."""
-    files = [seen.loops[name] for name in below if name in seen.loops]
-    store = files[0] if files else None
-    return Memory(None, store, None if store is None else not store.endswith(" (deleted)"))
+    """``rd.live.overlay=none``: changes go straight into the root image.
+
+    With ``rd.live.ram`` or ``rd.writable.fsimg`` that is a copy in memory.
+    """
+    store = next((seen.loops[name] for name in below if name in seen.loops), None)
+    if store is None:
+        return Memory(PersistenceKind.DIRECT, None, None)
+    mount = seen.mount_of(store)
+    in_memory = mount is not None and mount.filesystem in _IN_MEMORY
+    kept = not in_memory and not store.endswith(" (deleted)")
+    return Memory(PersistenceKind.DIRECT, store, kept)

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from liveos.operations.guests.guest import Guest
-from liveos.operations.prove.judgement import find_memory, why_not_persistent
+from liveos.operations.prove.judgement import (
+    find_memory,
+    side_effects,
+    why_not_persistent,
+)
 from liveos.operations.prove.observation import Observation
 
 _ROOT, _HOME = Path("/var/lib"), Path("/home")
@@ -27,25 +31,36 @@ class Mark:
         return memory_problems(seen) + self._write(guest, _places(seen))
 
     def leave_in_memory(self, guest: Guest, seen: Observation) -> list[str]:
-        """Write the mark into a root whose changes must not be kept."""
-        problems = self._write(guest, [_ROOT])
+        """Write the mark into a root whose changes must not be kept, and to a home of its own."""
+        problems = self._write(guest, _places(seen))
         if find_memory(seen).persistent is not False:
-            problems.append("booted without memory, as the entry says, yet its changes are kept")
+            problems.append("booted so that changes are not kept, as its entry says, yet they are")
         return problems
+
+    def look_there(self, guest: Guest, seen: Observation) -> list[str]:
+        """Look for the marks in a root whose own changes are not kept."""
+        return self._lost(guest, seen)
 
     def look(self, guest: Guest, seen: Observation) -> list[str]:
         """Look for the marks that an earlier boot left."""
-        lost = [place for place in _places(seen) if not self._is_in(guest, place)]
-        self.survived = not lost
-        return memory_problems(seen) + [f"what was written into {place} is gone" for place in lost]
+        return memory_problems(seen) + self._lost(guest, seen)
+
+    def look_nowhere(self, guest: Guest, _seen: Observation) -> list[str]:
+        """The mark must be gone from a root that keeps nothing."""
+        return [f"what was written into {_ROOT} is still there"] * self._is_in(guest, _ROOT)
 
     def look_in_vain(self, guest: Guest, seen: Observation) -> list[str]:
         """The mark must be gone from the root, and still be in a home of its own."""
         places = _places(seen)
-        problems = [f"what was written into {_ROOT} is still there"] * self._is_in(guest, _ROOT)
+        problems = self.look_nowhere(guest, seen)
         if _HOME in places and not self._is_in(guest, _HOME):
             problems.append(f"what was written into {_HOME} is gone, too")
         return memory_problems(seen) + problems
+
+    def _lost(self, guest: Guest, seen: Observation) -> list[str]:
+        lost = [place for place in _places(seen) if not self._is_in(guest, place)]
+        self.survived = not lost
+        return [f"what was written into {place} is gone" for place in lost]
 
     def _write(self, guest: Guest, places: Iterable[Path]) -> list[str]:
         problems = []
@@ -70,7 +85,7 @@ def memory_problems(seen: Observation) -> list[str]:
         return [f"booted, but its changes go to memory: {why_not_persistent(seen)}"]
     if memory.status_line in {"Invalid", "Overflow"}:
         return [f"booted, but its overlay takes no more changes: it is {memory.status_line}"]
-    return []
+    return side_effects(seen)
 
 
 def _places(seen: Observation) -> list[Path]:

@@ -7,7 +7,7 @@ Only ``/proc`` and ``/sys`` are asked, which every live image has, and ``dmsetup
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from liveos.operations.guests.shell import Answer
 
@@ -25,6 +25,10 @@ _MAPPED = (
 _STATUS = "dmsetup status live-rw 2>/dev/null || true"
 _UPPER = "readlink -f /run/overlayfs || true"
 _SWAPS = "tail -n +2 /proc/swaps"
+_PARTITIONS = "grep -H ^PARTNAME= /sys/class/block/*/uevent || true"
+_USERS = "cat /etc/passwd"
+_HOMES = "stat -c '%u %n' /home/* 2>/dev/null || true"
+_STRAY = "readlink /overlay || true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,24 @@ class MappedDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """A user whose directory is in /home: ``owner`` has it, None where there is no directory."""
+
+    name: str
+    uid: int
+    owner: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A running system's storage.
 
-    ``loops`` maps a loop device's kernel name to the file behind it, as the kernel spells it.
-    ``upper`` is where ``/run/overlayfs`` leads. ``snapshot_status`` is what ``dmsetup status``
-    prints after the target's name. ``asked_overlay`` is what lies where the boot line says that
-    the overlay is: ``file``, ``directory``, ``nothing``, or None if the line does not say.
+    ``loops`` maps a loop device's kernel name to the file behind it, as the kernel spells it;
+    ``partitions`` those of partitions to their names. ``upper`` is where ``/run/overlayfs`` leads.
+    ``snapshot_status`` is what ``dmsetup status`` prints after the target's name.
+    ``asked_overlay`` is what lies where the boot line says that the overlay is: ``file``,
+    ``directory``, ``nothing``, or None if the line does not say. ``stray`` is where a link
+    ``/overlay`` leads that no system has of its own.
     """
 
     cmdline: str
@@ -66,6 +81,9 @@ class Observation:
     upper: str | None = None
     swaps: tuple[str, ...] = ()
     asked_overlay: str | None = None
+    partitions: dict[str, str] = field(default_factory=dict)
+    users: tuple[User, ...] = ()
+    stray: str | None = None
 
     def mount_at(self, target: str) -> Mount | None:
         """The mount on a directory; the topmost one, when there are several."""
@@ -80,6 +98,20 @@ class Observation:
         """The last value of a word of the kernel's command line."""
         values = re.findall(rf"(?:^|\s){re.escape(name)}=(\S*)", self.cmdline)
         return values[-1] if values else None
+
+    def has_word(self, name: str) -> bool:
+        """Whether an option is on the kernel's command line, whatever its value is."""
+        return re.search(rf"(?:^|\s){re.escape(name)}(?=[=\s]|$)", self.cmdline) is not None
+
+    def file_behind(self, source: str) -> str | None:
+        """The file that a loop device reads, with or without a mapping on top; None for others."""
+        return self.loops.get(self.device_behind(source))
+
+    def device_behind(self, source: str) -> str:
+        """The kernel's name of a device, or of the one below where it is a mapping."""
+        name = source.rpartition("/")[2]
+        below = (device.below for device in self.mapped if name in {device.node, device.name})
+        return next((each[0] for each in below if each), name)
 
 
 def observe(ask: Callable[[str], Answer]) -> Observation:
@@ -96,6 +128,9 @@ def observe(ask: Callable[[str], Answer]) -> Observation:
         upper=upper or None,
         swaps=tuple(line.split()[0] for line in ask(_SWAPS).text.splitlines() if line.strip()),
         asked_overlay=_look_for_overlay(cmdline, ask),
+        partitions=parse_partitions(ask(_PARTITIONS).text),
+        users=parse_users(ask(_USERS).text, ask(_HOMES).text),
+        stray=ask(_STRAY).text.strip() or None,
     )
 
 
@@ -122,6 +157,24 @@ def parse_loops(text: str) -> dict[str, str]:
 def parse_mapped(text: str) -> tuple[MappedDevice, ...]:
     words = (line.split() for line in text.splitlines())
     return tuple(MappedDevice(w[0], w[1], tuple(w[2:])) for w in words if len(w) >= 2)
+
+
+def parse_partitions(text: str) -> dict[str, str]:
+    """``/sys/class/block/NODE/uevent:PARTNAME=NAME`` -> NODE and NAME."""
+    lines = (line.partition(":PARTNAME=") for line in text.splitlines())
+    return {place.split("/")[4]: name for place, _, name in lines if place.count("/") > 4}
+
+
+def parse_users(passwd: str, owners: str) -> tuple[User, ...]:
+    """The users of passwd(5) that live right below /home, with the owners of what is there."""
+    words = (line.split(" ", 1) for line in owners.splitlines() if " " in line)
+    owner = {path: int(uid) for uid, path in words if uid.isdecimal()}
+    entries = (line.split(":") for line in passwd.splitlines())
+    return tuple(
+        User(entry[0], int(entry[2]), owner.get(entry[5]))
+        for entry in entries
+        if len(entry) >= 6 and entry[2].isdecimal() and re.fullmatch(r"/home/[^/]+", entry[5])
+    )
 
 
 def parse_status(text: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from liveos.host.machine.firmware import FirmwareKind
+from liveos.operations.prove.home import Home
 from liveos.operations.prove.judgement import Memory
 from liveos.operations.prove.observation import Observation
 
@@ -16,21 +17,23 @@ class Showing(StrEnum):
 
     That it starts; that it keeps changes; that the menu's own entry empties the overlay, which
     then keeps changes again, and leaves a home of its own alone; that the menu's own entry starts
-    it so that no change is kept.
+    it so that no change is kept; that it starts with what the overlay has, and adds nothing to it.
     """
 
     BOOTS = "boots"
     REMEMBERS = "remembers"
     RESET = "reset"
     NO_TRACE = "no-trace"
+    READ_ONLY = "read-only"
 
 
 @dataclass(frozen=True, slots=True)
 class BootReport:
     """One boot.
 
-    ``seconds`` is from power-on to the target that the system boots to. ``seen`` is all that it
-    said of its storage, from which the other facts are taken.
+    ``seconds`` is from power-on to the target that the system boots to. ``swap`` has the files and
+    devices in use. ``seen`` is all that it said of its storage, from which the other facts are
+    taken.
     """
 
     seconds: float | None = None
@@ -38,8 +41,9 @@ class BootReport:
     cmdline: str | None = None
     root: str | None = None
     overlay: Memory | None = None
-    home: str | None = None
+    home: Home | None = None
     swap: tuple[str, ...] = ()
+    asked_passphrase: bool | None = None
     serial_log: Path | None = None
     screenshot: Path | None = None
     seen: Observation | None = None
@@ -82,15 +86,15 @@ def proof_document(proof: Proof) -> dict[str, Any]:
 
 
 def _boot_document(boot: BootReport) -> dict[str, Any]:
-    overlay = None if boot.overlay is None else asdict(boot.overlay)
     return {
         "seconds": boot.seconds,
         "kernel": boot.kernel,
         "cmdline": boot.cmdline,
         "root": boot.root,
-        "overlay": overlay,
-        "home": boot.home,
+        "overlay": None if boot.overlay is None else asdict(boot.overlay),
+        "home": None if boot.home is None else asdict(boot.home),
         "swap": list(boot.swap),
+        "asked_passphrase": boot.asked_passphrase,
         "serial_log": None if boot.serial_log is None else str(boot.serial_log),
         "screenshot": None if boot.screenshot is None else str(boot.screenshot),
     }

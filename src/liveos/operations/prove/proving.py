@@ -6,14 +6,19 @@ arguments that bring the shell exist only there.
 """
 
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.identify import identify
+from liveos.host.luks import Key
 from liveos.host.machine.firmware import FirmwareKind, find_uefi
 from liveos.host.machine.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
-from liveos.operations.guests.guest import BootFiles, Patience
+from liveos.medium.inspect import inspect
+from liveos.medium.model import Medium
+from liveos.operations.guests.guest import BootFiles, Guest, Patience
 from liveos.operations.guests.kernel_words import PROOF_WORDS
 from liveos.operations.guests.layer import make_layer, patch_layer
 from liveos.operations.guests.machine import (
@@ -23,9 +28,13 @@ from liveos.operations.guests.machine import (
     workspace,
 )
 from liveos.operations.guests.menu_edits import edit_menus, is_iso
+from liveos.operations.guests.typing import typeable
+from liveos.operations.prove.expectation import expect, has_encrypted_home, has_home
 from liveos.operations.prove.mark import Mark
+from liveos.operations.prove.observation import Observation
 from liveos.operations.prove.proof import BootReport, Proof, Showing
-from liveos.operations.prove.rounds import Round, rounds
+from liveos.operations.prove.rounds import Round, is_read_only, rounds
+from liveos.operations.prove.stick import stick_problems
 from liveos.operations.prove.watched_boot import watch_boot
 from liveos.report import NullReporter, Reporter
 
@@ -35,8 +44,9 @@ class ProveRequest:
     """How to prove.
 
     ``attachment`` None is a CD for an ISO and a USB stick for anything else. ``showing`` None
-    expects of everything but an ISO that it remembers. ``output`` takes logs and screenshots; None
-    makes a directory for them.
+    expects of everything but an ISO that it remembers, or that it reads and adds nothing where its
+    menu says so. ``key`` opens an encrypted home. ``output`` takes logs and screenshots; None makes
+    a directory for them.
     """
 
     firmware: FirmwareKind = FirmwareKind.BIOS
@@ -44,6 +54,7 @@ class ProveRequest:
     showing: Showing | None = None
     memory_mib: int = 2048
     cpus: int | None = None
+    key: Key | None = None
     output: Path | None = None
     accelerator: Accelerator | None = None
     patience: Patience = field(default_factory=Patience)
@@ -65,11 +76,14 @@ def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None)
                 f"{target} has no partition table and no filesystem: nothing in it can boot",
                 hint=f"liveos inspect {target} says what can be seen of it",
             )
-    showing = request.showing or (Showing.BOOTS if from_iso else Showing.REMEMBERS)
+    medium = _inspect(target)
+    secret = None if request.key is None else typeable(request.key)
+    showing = request.showing or _default_showing(medium, from_iso=from_iso)
     mark = Mark()
-    plan = rounds(showing, target, request.firmware, mark)
+    plan = rounds(showing, medium, request.firmware, mark)
+    judged = [_with_stick(medium, secret, each) for each in plan]
     with workspace() as directory:
-        boots, problems = _boot(target, request, plan, directory, reporter or NullReporter())
+        boots, problems = _boot(target, request, judged, directory, reporter or NullReporter())
     return Proof(
         target=target,
         firmware=request.firmware,
@@ -77,8 +91,32 @@ def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None)
         boots=tuple(boots),
         marker_survived=mark.survived,
         problems=tuple(problems),
-        not_shown=_not_shown(showing, from_iso=from_iso),
+        not_shown=tuple(_not_shown(showing, medium, secret, from_iso=from_iso)),
     )
+
+
+def _inspect(target: Path) -> Medium | None:
+    """What is known of a medium; None where it cannot be read, which it may boot for all that."""
+    with suppress(UnsupportedError):
+        return inspect(target)
+    return None
+
+
+def _default_showing(medium: Medium | None, *, from_iso: bool) -> Showing:
+    if from_iso:
+        return Showing.BOOTS
+    entries = [entry for image in (medium.images if medium else ()) for entry in image.entries[:1]]
+    return Showing.READ_ONLY if any(map(is_read_only, entries)) else Showing.REMEMBERS
+
+
+def _with_stick(medium: Medium | None, secret: bytes | None, each: Round) -> Round:
+    """The round, with a look first at whether the system uses what the stick has."""
+
+    def judged(guest: Guest, seen: Observation) -> list[str]:
+        expected = expect(medium, seen.cmdline)
+        return stick_problems(guest, seen, expected, secret) + each.task(guest, seen)
+
+    return replace(each, task=judged)
 
 
 def _boot(
@@ -96,13 +134,13 @@ def _boot(
     with open_target(target) as source:
         attachment = choose_attachment(request.attachment, from_iso=is_iso(source))
     machine = machine_for(directory, Drive(layer, attachment, "qcow2", throw_away=True), request)
+    secret = None if request.key is None else request.key.secret()
     for number, each in enumerate(plan, 1):
         reporter.step(f"boot {number} of {len(plan)}", number + 1, steps)
         if any(other.entry is not None for other in plan):
-            chosen = edit_menus(target, directory, PROOF_WORDS, each.entry or 0)
-            patch_layer(layer, chosen.patches)
+            _choose(each, target, directory, layer)
         files = BootFiles(output, directory, number)
-        report, found = watch_boot(machine, files, request.patience, each.task)
+        report, found = watch_boot(machine, files, request.patience, each.task, secret)
         boots.append(report)
         problems += [f"boot {number}: {problem}" for problem in found]
         if problems:
@@ -110,6 +148,12 @@ def _boot(
     if problems and not menus.menus:
         problems.append("no boot menu was found that kernel arguments could be added to")
     return boots, problems
+
+
+def _choose(each: Round, target: Path, directory: Path, layer: Path) -> None:
+    """Let the menu start what a round wants."""
+    edits = edit_menus(target, directory, PROOF_WORDS, each.entry or 0, writable=each.writable)
+    patch_layer(layer, edits.patches)
 
 
 def machine_for(directory: Path, drive: Drive, request: ProveRequest) -> Machine:
@@ -135,9 +179,17 @@ def _output_directory(wanted: Path | None) -> Path:
     return wanted.absolute()
 
 
-def _not_shown(showing: Showing, *, from_iso: bool) -> tuple[str, ...]:
-    if showing is not Showing.BOOTS:
-        return ()
-    if from_iso:
-        return ("an ISO keeps nothing: whether changes survive was not looked at",)
-    return ("whether changes survive was not asked for, and not looked at",)
+def _not_shown(
+    showing: Showing, medium: Medium | None, secret: bytes | None, *, from_iso: bool
+) -> Iterator[str]:
+    if showing is Showing.BOOTS and from_iso:
+        yield "an ISO keeps nothing: whether changes survive was not looked at"
+    elif showing is Showing.BOOTS:
+        yield "whether changes survive was not asked for, and not looked at"
+    if showing is Showing.NO_TRACE and has_home(medium):
+        yield "the home is no part of the overlay: what is written there is kept by every entry"
+    if secret is None and has_encrypted_home(medium):
+        yield (
+            "whether the encrypted home opens: no passphrase was typed, as there was no --key-file;"
+            " it started without the home"
+        )

@@ -3,13 +3,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from liveos.errors import UnsupportedError
 from liveos.host.machine.firmware import FirmwareKind
-from liveos.medium.inspect import inspect
-from liveos.medium.model import Entry, Firmware
+from liveos.medium.model import Entry, Firmware, Medium
 from liveos.operations.guests.guest import Guest
+from liveos.operations.prove.judgement import READ_ONLY_WORDS
 from liveos.operations.prove.mark import Mark
 from liveos.operations.prove.observation import Observation
 from liveos.operations.prove.proof import Showing
@@ -18,13 +17,19 @@ from liveos.operations.prove.watched_boot import Task
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One boot: ``entry`` counts from 0 in the menu, None is what it starts by itself."""
+    """One boot: ``entry`` counts from 0 in the menu, None is what it starts by itself.
+
+    With ``writable`` the words are taken back that make an overlay one that is only read.
+    """
 
     task: Task
     entry: int | None = None
+    writable: bool = False
 
 
-def rounds(showing: Showing, target: Path, firmware: FirmwareKind, mark: Mark) -> list[Round]:
+def rounds(
+    showing: Showing, medium: Medium | None, firmware: FirmwareKind, mark: Mark
+) -> list[Round]:
     """The boots of a proof. The first leaves ``mark``, unless nothing is to be found again.
 
     :raises UnsupportedError: the menu has no entry that does what is to be shown.
@@ -33,7 +38,9 @@ def rounds(showing: Showing, target: Path, firmware: FirmwareKind, mark: Mark) -
         return [Round(_only_look)]
     if showing is Showing.REMEMBERS:
         return [Round(mark.leave), Round(mark.look)]
-    entries = _entries(target, firmware)
+    entries = _entries(medium, firmware)
+    if showing is Showing.READ_ONLY:
+        return _read_only(entries, mark)
     if showing is Showing.NO_TRACE:
         forgetful = _position(entries, "starts without memory", _is_forgetful)
         lost = Mark()
@@ -51,10 +58,26 @@ def rounds(showing: Showing, target: Path, firmware: FirmwareKind, mark: Mark) -
     ]
 
 
-def _entries(target: Path, firmware: FirmwareKind) -> list[Entry]:
+def _read_only(entries: list[Entry], mark: Mark) -> list[Round]:
+    """What is in the overlay is seen, and what is added to it is gone at the next start."""
+    position = _position(entries, "only reads the overlay", is_read_only)
+    lost = Mark()
+    return [
+        Round(mark.leave, position, writable=True),
+        Round(_both(mark.look_there, lost.leave_in_memory), position),
+        Round(_both(mark.look_there, lost.look_nowhere), position),
+    ]
+
+
+def is_read_only(entry: Entry) -> bool:
+    """Whether an entry starts with an overlay that takes no changes."""
+    return any(word in entry.options for word in READ_ONLY_WORDS)
+
+
+def _entries(medium: Medium | None, firmware: FirmwareKind) -> list[Entry]:
     """What the menu of the only image lists to this firmware, in order."""
     kind = Firmware.BIOS if firmware is FirmwareKind.BIOS else Firmware.UEFI
-    images = inspect(target).images
+    images = medium.images if medium is not None else ()
     entries = [entry for image in images for entry in image.entries if entry.firmware is kind]
     return entries if len(images) == 1 else []
 

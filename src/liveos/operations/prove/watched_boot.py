@@ -11,6 +11,7 @@ from liveos.errors import LiveosError
 from liveos.host.machine.qemu import Machine
 from liveos.operations.guests.guest import BootFailedError, BootFiles, Guest, Patience, start
 from liveos.operations.guests.shell import NoAnswerError
+from liveos.operations.prove.home import find_home, find_swaps
 from liveos.operations.prove.judgement import find_memory
 from liveos.operations.prove.observation import Mount, Observation, observe
 from liveos.operations.prove.proof import BootReport
@@ -20,11 +21,18 @@ Task = Callable[[Guest, Observation], list[str]]
 
 
 def watch_boot(
-    machine: Machine, files: BootFiles, patience: Patience, task: Task
+    machine: Machine,
+    files: BootFiles,
+    patience: Patience,
+    task: Task,
+    secret: bytes | None = None,
 ) -> tuple[BootReport, list[str]]:
-    """Boot, do the task, power off; what was seen, and the problems as sentences."""
+    """Boot, do the task, power off; what was seen, and the problems as sentences.
+
+    ``secret`` is typed when the console asks for a passphrase.
+    """
     report, problems = BootReport(serial_log=files.serial_log), []
-    with start(machine, files, patience) as guest:
+    with start(machine, files, patience, secret) as guest:
         try:
             report = _wait_and_look(guest, report)
             problems += _prompt_problem(guest)
@@ -49,8 +57,9 @@ def _wait_and_look(guest: Guest, report: BootReport) -> BootReport:
         cmdline=seen.cmdline,
         root=_describe(seen.mount_at("/")),
         overlay=find_memory(seen),
-        home=_describe(seen.mount_at("/home")),
-        swap=seen.swaps,
+        home=find_home(seen),
+        swap=find_swaps(seen),
+        asked_passphrase=guest.asked_secret,
         seen=seen,
     )
 

@@ -45,6 +45,7 @@ TESTED_THROUGH = {
     "liveos.medium.root": "tests/unit/medium/test_inspect.py",
     "liveos.medium.scene": "tests/unit/medium/test_inspect.py",
     "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
+    "liveos.medium.use_at_boot": "tests/tools/medium/test_memory.py",
     "liveos.operations.overlay.perform.compact": "tests/tools/operations/overlay/test_compact.py",
     "liveos.operations.overlay.perform.merge": "tests/tools/operations/overlay/test_merge.py",
     "liveos.operations.overlay.perform.step": "tests/tools/operations/overlay/test_merge.py",

@@ -22,6 +22,7 @@ from liveos.medium.model import (
     Medium,
     MediumKind,
     Root,
+    Store,
 )
 
 _KINDS = {
@@ -40,6 +41,7 @@ _TYPES = {
     "21686148-6449-6e6f-744e-656564454649": "BIOS boot",
     "c12a7328-f81f-11d2-ba4b-00a0c93ec93b": "EFI system",
     "0fc63daf-8483-4772-8e79-3d69d8477de4": "Linux",
+    "933ac7e1-2eb4-4f13-b844-0e14e2aef915": "Linux home",
     "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7": "basic data",
     "ef": "EFI system",
     "83": "Linux",
@@ -90,8 +92,7 @@ def _partitions(medium: Medium) -> Iterator[RenderableType]:
 def _image(medium: Medium, image: Image, *, verbose: bool) -> Iterator[RenderableType]:
     yield heading(f"Image {words(image.name)}", f"({image.family})")
     yield _layers(medium, image)
-    for use, path, *_ in _stores(image):
-        yield Text(f"  {use}: {words(path)}")
+    yield from _places(image)
     yield from _remark_on_df(image.root)
     yield from _kernels(image, verbose=verbose)
     yield from _entries(image, verbose=verbose)
@@ -120,9 +121,25 @@ def _stores(image: Image) -> Iterator[tuple[str, str, str, int | None]]:
         overlay = image.overlay
         kind = ", ".join(filter(None, (overlay.kind, words(overlay.state or ""))))
         yield "overlay", overlay.path, kind, overlay.size
-    for use, store in (("home", image.home), ("swap", image.swap)):
-        if store is not None:
-            yield use, store.path, "encrypted" if store.encrypted else "-", store.size
+    if image.home is not None:
+        yield "home", image.home.path, home_kind(image.home), image.home.size
+    if image.swap is not None:
+        yield "swap", image.swap.path, "-", image.swap.size
+
+
+def home_kind(home: Store) -> str:
+    """What a home is, in a word or two."""
+    if home.encrypted:
+        return "encrypted"
+    return "unknown" if home.filesystem is None else f"plain, {words(home.filesystem)}"
+
+
+def _places(image: Image) -> Iterator[Text]:
+    """Where what keeps changes lies, and by which UUID home and swap are known."""
+    for use, path, *_ in _stores(image):
+        store = {"home": image.home, "swap": image.swap}.get(use)
+        uuid = f" (UUID {words(store.uuid)})" if store is not None and store.uuid else ""
+        yield Text(f"  {use}: {words(path)}{uuid}")
 
 
 _SIZES = ("apparent", "used", "stored")

@@ -98,6 +98,13 @@ class FileTree(ABC):
         """Owner, times and extended attributes; `FormatError` where there are none to be read."""
         raise FormatError(f"{node.path}: this kind of filesystem keeps no owners")
 
+    def allocated(self, node: Node) -> int | None:  # noqa: ARG002 - readers that know override it
+        """Bytes that the filesystem has set apart for a file, fewer than its size if it has holes.
+
+        Written to or not; with what its map of blocks takes. None where that is not told.
+        """
+        return None
+
     def open(self, node: Node) -> ByteSource:
         """Random access to a file's bytes (to a link's target, for a symlink)."""
         extents = self.extents(node)

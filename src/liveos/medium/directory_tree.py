@@ -12,6 +12,8 @@ from pathlib import Path
 from liveos.formats.binary import ByteSource, Extent, FormatError, MemorySource, TruncatedError
 from liveos.formats.tree import Attributes, FileKind, FileTree, Node, kind_of
 
+_BLOCK = 512  # of st_blocks, whatever the filesystem: inode(7)
+
 
 class DirectoryTree(FileTree):
     """The files below ``path``. There is no container: each file is its own."""
@@ -42,6 +44,13 @@ class DirectoryTree(FileTree):
 
     def extents(self, node: Node) -> tuple[Extent, ...]:
         return (Extent(0, node.size),) if node.size else ()
+
+    def allocated(self, node: Node) -> int:
+        path: Path = node.handle
+        try:
+            return path.stat(follow_symlinks=False).st_blocks * _BLOCK
+        except OSError as error:
+            raise FormatError(f"{path}: {error.strerror}") from error
 
     def attributes(self, node: Node) -> Attributes:
         path: Path = node.handle

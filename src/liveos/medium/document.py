@@ -120,7 +120,16 @@ def _overlay(overlay: Overlay | None) -> Document | None:
 def _store(store: Store | None) -> Document | None:
     if store is None:
         return None
-    return {"path": store.path, "size": store.size, "encrypted": store.encrypted}
+    return {
+        "path": store.path,
+        "place": "file" if store.partition is None else "partition",
+        "partition": store.partition,
+        "size": store.size,
+        "encrypted": store.encrypted,
+        "filesystem": store.filesystem,
+        "label": store.label,
+        "uuid": store.uuid,
+    }
 
 
 def _boot(boot: Boot) -> Document:

@@ -2,7 +2,7 @@
 """The LiveOS images of a medium: directories with a root image, and what boots each of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from liveos.formats.binary import FormatError
 from liveos.medium.boot_files import BootFiles
@@ -13,6 +13,8 @@ from liveos.medium.payloads import Payload, live_directory, payloads_of
 from liveos.medium.persistence import persistence_of
 from liveos.medium.root import read_root
 from liveos.medium.scene import Scene
+from liveos.medium.stores import home_of, home_partition, swap_findings
+from liveos.medium.use_at_boot import use_findings
 from liveos.report import Finding, Severity
 
 
@@ -38,7 +40,10 @@ def find_images(scene: Scene) -> Found:
     findings: list[Finding] = [_missing_menu(path) for menu in menus for path in menu.missing]
     for payload in payloads:
         own = entries if len(payloads) == 1 else _entries_of(entries, payload.directory)
-        images.append(_image(payload, tuple(own), boot_files, findings))
+        image = _image(payload, tuple(own), boot_files, findings)
+        home = home_of(image.home, home_partition(scene.partitions), own)
+        images.append(replace(image, home=home))
+        findings += use_findings(payload, images[-1])
     return Found(tuple(images), (*findings, *boot_files.findings))
 
 
@@ -63,6 +68,8 @@ def _image(
     best = best_initramfs(initramfs)
     family = family_of(entries, best.modules if best else ())
     memory = find_memory(payload.volume, payload.directory, findings)
+    if memory.swap is not None:
+        findings += swap_findings(payload.volume, memory.swap)
     return Image(
         name=payload.directory or "/",
         family=family,

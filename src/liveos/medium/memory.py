@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory beside an installed image: overlay, home and swap, by what their bytes are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from liveos.formats.binary import FormatError
+from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store.header import read_header
 from liveos.formats.identify import Kind, identify
 from liveos.formats.tree import FileKind, Node
 from liveos.medium.model import Container, Entry, Overlay, PersistenceKind, Root, Store
-from liveos.medium.volume import Volume
+from liveos.medium.stores import HOME_NAME, SWAP_NAME, store_in
+from liveos.medium.volume import Volume, open_volume
 from liveos.report import Finding, Severity
 
 _NONE = frozenset({"none", "None", "NONE"})
@@ -35,8 +37,8 @@ def find_memory(volume: Volume, directory: str, findings: list[Finding]) -> Memo
     findings += [_stale(volume, directory, name) for name in overlays[1:]]
     return Memory(
         overlay=_overlay(volume, directory, overlays[0], findings) if overlays else None,
-        home=_store(volume, f"/{directory}/home.img"),
-        swap=_store(volume, f"/{directory}/swap.img"),
+        home=store_in(volume, f"/{directory}/{HOME_NAME}"),
+        swap=store_in(volume, f"/{directory}/{SWAP_NAME}"),
     )
 
 
@@ -69,16 +71,17 @@ def _overlay(volume: Volume, directory: str, name: str, findings: list[Finding])
             )
         return Overlay(PersistenceKind.DIRECTORY, path, None)
     try:
-        return _overlay_file(volume, node)
+        return _overlay_file(volume, node, findings)
     except FormatError as error:
         findings.append(Finding("unreadable-overlay", Severity.WARNING, f"{path}: {error}"))
         return Overlay(PersistenceKind.SNAPSHOT, path, node.size, "damaged")
 
 
-def _overlay_file(volume: Volume, node: Node) -> Overlay:
+def _overlay_file(volume: Volume, node: Node, findings: list[Finding]) -> Overlay:
     source = volume.tree.open(node)
     identity = identify(source)
     if identity is not None and identity.kind is not Kind.SNAPSHOT_STORE:
+        findings += _image_findings(source, node.path)
         return Overlay(PersistenceKind.IMAGE, node.path, node.size)
     overlay = Overlay(PersistenceKind.SNAPSHOT, node.path, node.size)
     header = read_header(source)
@@ -88,15 +91,20 @@ def _overlay_file(volume: Volume, node: Node) -> Overlay:
     return replace(overlay, state="valid" if header.valid else "invalid")
 
 
-def _store(volume: Volume, path: str) -> Store | None:
-    node = volume.find_file(path)
-    if node is None:
-        return None
+def _image_findings(source: ByteSource, path: str) -> Iterator[Finding]:
+    """An image without both directories counts as not found (boot-contract.md 1.3, step 6)."""
     try:
-        identity = identify(volume.tree.open(node))
-    except FormatError:
-        return Store(node.path, node.size)
-    return Store(node.path, node.size, identity is not None and identity.kind is Kind.LUKS)
+        names = open_volume(source, Path(path), None).list_names("/")
+    except FormatError:  # of a filesystem that is not read here, such as XFS
+        return
+    missing = [name for name in ("overlayfs", "ovlwork") if name not in names]
+    if missing:
+        yield Finding(
+            "overlay-without-directories",
+            Severity.WARNING,
+            f"{path}: there is no {' and no '.join(missing)} in it, so the initramfs will not use"
+            " it",
+        )
 
 
 def _stale(volume: Volume, directory: str, name: str) -> Finding:

@@ -198,11 +198,19 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A file beside the image that holds a home filesystem or swap space."""
+    """What holds a home filesystem or swap space: a file beside the image, or a partition.
+
+    ``filesystem``, ``label`` and ``uuid`` are those of its content, in the spelling of blkid, of
+    an encrypted one those of the encryption. ``partition`` is its number; None for a file.
+    """
 
     path: str
     size: int
     encrypted: bool | None = None
+    filesystem: str | None = None
+    label: str | None = None
+    uuid: str | None = None
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

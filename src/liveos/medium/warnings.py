@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from liveos.formats.programs.pe import Role
 from liveos.medium import dracut
 from liveos.medium.bootline import label_problem
+from liveos.medium.memory_warnings import overlay_warnings
 from liveos.medium.model import (
     Container,
     Family,
@@ -58,6 +59,7 @@ def _image_warnings(medium: Medium, image: Image) -> Iterator[Finding]:
     yield from _source_warnings(medium, image)
     yield from _root_warnings(medium, image)
     yield from _overlay_warnings(medium, image)
+    yield from overlay_warnings(medium, image)
 
 
 def _default_warnings(image: Image) -> Iterator[Finding]:

@@ -79,6 +79,19 @@ def test_extents_are_the_blocks_that_debugfs_names(image: Path) -> None:
             assert ours == _blocks(image, path)
 
 
+def test_what_is_allocated_is_what_debugfs_counts(image: Path) -> None:
+    with FileSource(image) as source:
+        filesystem = Ext4(source)
+        for path in ("/noise", "/sparse", "/many"):
+            node = filesystem.lookup(path)
+            assert node is not None
+            shown = subprocess.run(
+                ["debugfs", "-R", f"stat {path}", image], check=True, capture_output=True, text=True
+            ).stdout
+            (count,) = re.findall(r"Blockcount: (\d+)", shown)
+            assert filesystem.allocated(node) == int(count) * 512
+
+
 def _blocks(image: Path, path: str) -> list[int]:
     """The data blocks of a file, from ``(LOGICAL[-LAST]):PHYSICAL[-LAST]`` of debugfs stat."""
     shown = subprocess.run(

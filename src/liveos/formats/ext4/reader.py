@@ -17,7 +17,7 @@ from liveos.formats.ext4.attributes import attributes_of, xattr_block
 from liveos.formats.ext4.blocks import Run, extent_tree_runs, indirect_runs
 from liveos.formats.ext4.descriptors import Descriptors
 from liveos.formats.ext4.records import ROOT_INODE, Inode, InodeFlag
-from liveos.formats.ext4.superblock import Incompat, Superblock, feature_names
+from liveos.formats.ext4.superblock import Incompat, RoCompat, Superblock, feature_names
 from liveos.formats.ext4.xattrs import (
     INLINE_XATTR,
     StoredXattr,
@@ -43,6 +43,7 @@ _READABLE = (
 )
 
 _CACHE_BUDGET = 4 << 20
+_SECTOR = 512
 _LARGEST_DIRECTORY = 16 << 20  # half a million names of usual length
 _FAST_SYMLINK = 60  # a shorter target lies in the inode itself
 _ENTRY_HEADER = 8
@@ -128,6 +129,15 @@ class Ext4(FileTree):
         if any(e.offset is not None and e.offset + e.length > size for e in extents):
             raise FormatError(f"{node.path}: lies outside the filesystem")
         return extents
+
+    def allocated(self, node: Node) -> int:
+        """As `FileTree.allocated`, by the kernel's ``ext4_inode_blocks``."""
+        inode: Inode = node.handle
+        if not self.superblock.ro_compat & RoCompat.huge_file:
+            return inode.blocks * _SECTOR
+        count = int.from_bytes(inode.os_dependent[:2], "little") << 32 | inode.blocks
+        is_huge = inode.flags & InodeFlag.HUGE_FILE
+        return count * (self.superblock.block_size if is_huge else _SECTOR)
 
     def open(self, node: Node) -> ByteSource:
         inode: Inode = node.handle

@@ -15,6 +15,7 @@ class InodeFlag(IntFlag):
     """Inode flags that decide how content is found."""
 
     ENCRYPTED = 0x800
+    HUGE_FILE = 0x40000
     EXTENTS = 0x80000
     EXTENDED_ATTRIBUTE = 0x200000
     INLINE_DATA = 0x10000000

@@ -66,13 +66,27 @@ def open_home(spec: str) -> Iterator[OpenHome]:
     :raises UsageError: there is no such thing, or it is not clear which image is meant.
     :raises UnsupportedError: it is no stick, or one that cannot be read.
     """
+    with _scene(spec) as (scene, name):
+        yield _found(scene, name)
+
+
+@contextmanager
+def open_root(spec: str) -> Iterator[FileTree | None]:
+    """The files of an image's root, None if they cannot be read; ``spec`` may name an ISO, too."""
+    with _scene(spec) as (scene, name):
+        payload = choose_payload(scene, name)
+        yield origin_in(payload.volume, payload.node).tree
+
+
+@contextmanager
+def _scene(spec: str) -> Iterator[tuple[Scene, str | None]]:
     path, name = parse_spec(spec)
     try:
         if path.is_dir():
-            yield _found(scene_of_directory(path), name)
+            yield scene_of_directory(path), name
         else:
             with FileSource(path) as source:
-                yield _found(scene_of_file(path, source), name)
+                yield scene_of_file(path, source), name
     except FormatError as error:
         raise UnsupportedError(f"{spec}: {error}", hint="liveos inspect shows more") from error
     except FileNotFoundError as error:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree
 from liveos.medium.home.updates import UpdateFile, update_files
+from liveos.medium.home.user import LIVE_USER, HomeUser, read_user
 from liveos.medium.model import Family, Image
 
 _LIVESYS = (
@@ -50,8 +51,8 @@ class HomeWay(StrEnum):
 class LiveSystem:
     """What is in a root that matters for a home.
 
-    ``systemd`` is its version. ``targeted`` means that files need the labels of SELinux's
-    targeted policy.
+    ``systemd`` is its version, ``user`` an ordinary user of its own. ``targeted`` means that
+    files need the labels of SELinux's targeted policy.
     """
 
     livesys: str | None = None
@@ -59,6 +60,16 @@ class LiveSystem:
     cryptsetup: bool = False
     plymouth: bool = False
     targeted: bool = False
+    user: HomeUser | None = None
+
+    def user_without_home(self, *, overlay_used: bool) -> HomeUser | None:
+        """Whose directory a new home must have; None where livesys makes the user, and with it.
+
+        livesys does so once in the life of an overlay.
+        """
+        if self.livesys is not None and not overlay_used:
+            return None
+        return self.user or LIVE_USER
 
 
 def is_home_word(word: str) -> bool:
@@ -106,6 +117,7 @@ def read_live_system(tree: FileTree) -> LiveSystem:
         cryptsetup=_first(tree, _CRYPTSETUP) is not None,
         plymouth=_first(tree, _PLYMOUTH) is not None,
         targeted=_first(tree, _TARGETED) is not None,
+        user=read_user(tree),
     )
 
 

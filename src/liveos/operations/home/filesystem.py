@@ -20,10 +20,8 @@ from liveos.host.run import run
 from liveos.host.tools import MKE2FS, Command
 from liveos.host.transfer import PIECE
 from liveos.host.volumes import BLOCK, Ext4Volume
+from liveos.medium.home.user import HomeUser
 from liveos.operations.home.skeleton import copy_skeleton
-
-USER, UID = "liveuser", 1000
-"""Whom livesys makes: the first ordinary user."""
 
 # What the targeted policy gives to /home, to a directory of a user, and to what is in there.
 _ROOT_LABEL = "system_u:object_r:home_root_t:s0"
@@ -37,38 +35,44 @@ Progress = Callable[[int, int], None]
 
 @contextmanager
 def new_filesystem(
-    size: int, uuid: UUID, features: str, skeleton: FileTree | None, *, user: bool, targeted: bool
+    size: int,
+    uuid: UUID,
+    features: str,
+    *,
+    user: HomeUser | None = None,
+    root: FileTree | None = None,
+    targeted: bool,
 ) -> Iterator[MemoryFile]:
     """An ext4 of ``size`` bytes that e2fsck finds nothing wrong with.
 
-    With ``user`` it has the live user's directory, from the ``skeleton`` of a root if there is
-    one. ``targeted`` gives every file its SELinux label.
+    It has the directory of a ``user``, with what the image has for them in its ``root``.
+    ``targeted`` gives every file its SELinux label.
     """
     with TemporaryDirectory(prefix="liveos-home-") as scratch, memory_file("home", size=size) as it:
         top = Path(scratch) / "top"
         top.mkdir()
-        if user:
-            (top / USER).mkdir(mode=0o700)
-            if skeleton is not None:
-                copy_skeleton(skeleton, top / USER)
+        if user is not None:
+            (top / user.name).mkdir(mode=0o700)
+            if root is not None:
+                copy_skeleton(root, user.name, top / user.name)
         volume = Ext4Volume(it.path, 0, size)
         made = volume.make("home", uuid, features)
         run(Command(MKE2FS, ("-d", str(top), *made.arguments)))
-        debugfs(volume.edit(), list(_owners(it.path, targeted=targeted)))
+        debugfs(volume.edit(), list(_owners(it.path, user, targeted=targeted)))
         run(volume.check())
         yield it
 
 
-def _owners(path: Path, *, targeted: bool) -> Iterator[str]:
+def _owners(path: Path, user: HomeUser | None, *, targeted: bool) -> Iterator[str]:
     """Commands for debugfs, by number: names from an image are no words for it."""
     with FileSource(path) as source:
         found = [(node.path, node.number) for node in Ext4(source).walk()]
     for field, value in (("uid", "0"), ("gid", "0"), ("mode", "040755")):
         yield f"set_inode_field <{ROOT_INODE}> {field} {value}"
-    of_user = [number for name, number in found if name.split("/")[1] == USER]
-    for number in of_user:
-        yield f"set_inode_field <{number}> uid {UID}"
-        yield f"set_inode_field <{number}> gid {UID}"
+    for name, number in found:
+        if user is not None and name.split("/")[1] == user.name:
+            yield f"set_inode_field <{number}> uid {user.uid}"
+            yield f"set_inode_field <{number}> gid {user.gid}"
     if targeted:
         for name, number in [("/", ROOT_INODE), *found]:
             # The kernel stores contexts with their final NUL.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A copy of an image's /etc/skel in a directory of the host, for the live user to find."""
+"""What the live user shall find in a new home, copied from an image to a directory of the host."""
 
 import os
 from pathlib import Path
@@ -16,17 +16,21 @@ _DEEPEST = 40
 _LONGEST_TARGET = 4096  # PATH_MAX
 
 
-def copy_skeleton(tree: FileTree, directory: Path) -> None:
-    """Files, directories and links of the skeleton, below ``directory``, which is empty.
+def copy_skeleton(tree: FileTree, user: str, directory: Path) -> None:
+    """Files, directories and links of the user's home in the image, or else of its /etc/skel.
+
+    They come below ``directory``, which is empty.
 
     :raises UnsupportedError: it is damaged, or so large that it cannot be one.
     """
-    try:
-        top = tree.resolve(_SKELETON)
-        if top is not None and top.kind is FileKind.DIRECTORY:
-            _Copy(tree).directory(top, directory)
-    except (FormatError, FileExistsError) as error:
-        raise UnsupportedError(f"{_SKELETON} of the image cannot be read: {error}") from error
+    for path in (f"/home/{user}", _SKELETON):
+        try:
+            top = tree.resolve(path)
+            if top is not None and top.kind is FileKind.DIRECTORY:
+                _Copy(tree).directory(top, directory)
+                return
+        except (FormatError, FileExistsError) as error:
+            raise UnsupportedError(f"{path} of the image cannot be read: {error}") from error
 
 
 class _Copy:

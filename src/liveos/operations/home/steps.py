@@ -9,6 +9,7 @@ from uuid import UUID
 
 from liveos.host.folders.folder import FolderFile
 from liveos.host.luks import Key
+from liveos.medium.home.user import HomeUser
 
 NEW = ".new"
 """What the name of a home ends with until it is whole."""
@@ -26,9 +27,10 @@ class Encryption:
 class CreateHome:
     """Make the home of the image that ``spec`` names, as a file of ``size`` bytes.
 
-    ``filesystem`` are the features of its ext4, in the words of mke2fs. With ``user`` it gets the
-    directory of the live user, from the image's skeleton. ``targeted`` gives its files the labels
-    of SELinux's targeted policy. ``stale`` is there from a run that was cut off, and goes first.
+    ``spec`` is a stick or an ISO, with ``:NAME`` or not. ``features`` are those of its ext4, in the
+    words of mke2fs. With a ``user`` it gets their directory, with what the image has for them.
+    ``targeted`` gives its files the labels of SELinux's targeted policy. ``stale`` is there from
+    a run that was cut off, and goes first.
     """
 
     spec: str
@@ -37,7 +39,7 @@ class CreateHome:
     uuid: UUID
     features: str
     encryption: Encryption | None
-    user: bool
+    user: HomeUser | None
     targeted: bool
     stale: bool = False
 
@@ -51,7 +53,7 @@ class CreateHome:
         else:
             key = f" opened by {self.encryption.key}" if self.encryption.key else ""
             kind = f"ext4 in LUKS2 (UUID {self.encryption.uuid}{key})"
-        user = " with /liveuser of 1000:1000" if self.user else ""
+        user = f" with {self.user}" if self.user else ""
         labels = " and SELinux labels" if self.targeted else ""
         return (
             f"make {self.place} of {self.size} bytes: {kind}, label home, UUID {self.uuid},"

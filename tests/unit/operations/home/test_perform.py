@@ -75,7 +75,7 @@ def test_without_a_key_nothing_is_left(
     with memory_file("home", BARE_EXT4) as file:
         monkeypatch.setattr(create, "new_filesystem", _made(file))
         step = CreateHome(
-            "x", place, 32 << 20, UUID_1, "", Encryption(UUID_1), user=False, targeted=False
+            "x", place, 32 << 20, UUID_1, "", Encryption(UUID_1), user=None, targeted=False
         )
         with pytest.raises(UsageError, match="needs a key"):
             create.create_home(step, NullReporter())
@@ -88,7 +88,7 @@ def test_what_appeared_meanwhile_is_not_overwritten(
     (tmp_path / "home.img").write_bytes(b"somebody's")
     with memory_file("home", BARE_EXT4) as file:
         monkeypatch.setattr(create, "new_filesystem", _made(file))
-        step = CreateHome("x", place, 1 << 20, UUID_1, "", None, user=False, targeted=False)
+        step = CreateHome("x", place, 1 << 20, UUID_1, "", None, user=None, targeted=False)
         with pytest.raises(RefusedError, match="exists"):
             create.create_home(step, NullReporter())
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"somebody's"]

@@ -22,7 +22,7 @@ def test_files_directories_and_links(tmp_path: Path) -> None:
         link("passwd", "/etc/passwd"),
         Entry("null", 0o020666),
     )
-    copy_skeleton(tree, tmp_path)
+    copy_skeleton(tree, "liveuser", tmp_path)
     assert (tmp_path / ".bash rc").read_bytes() == b"text"
     assert (tmp_path / ".bash rc").stat().st_mode == 0o100755
     assert (tmp_path / "secret").stat().st_mode == 0o100400
@@ -35,7 +35,7 @@ def test_files_directories_and_links(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tree", [Made(), Made(folder("etc")), Made(folder("etc", file("skel")))])
 def test_there_may_be_none(tree: Made, tmp_path: Path) -> None:
-    copy_skeleton(tree, tmp_path)
+    copy_skeleton(tree, "liveuser", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -63,10 +63,17 @@ def nested(depth: int) -> Entry:
 )
 def test_hostile_ones_are_refused(entries: tuple[Entry, ...], tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="/etc/skel"):
-        copy_skeleton(skeleton(*entries), tmp_path)
+        copy_skeleton(skeleton(*entries), "liveuser", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "."])
 def test_names_lead_nowhere(name: str, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="not the name of a file"):
-        copy_skeleton(skeleton(file(name)), tmp_path)
+        copy_skeleton(skeleton(file(name)), "liveuser", tmp_path)
+
+
+def test_what_the_image_has_for_a_user_comes_first(tmp_path: Path) -> None:
+    home = folder("home", folder("ann", file("hers", b"1")))
+    tree = Made(folder("etc", folder("skel", file("s", b""))), home)
+    copy_skeleton(tree, "ann", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["hers"]

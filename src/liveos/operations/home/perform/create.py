@@ -10,7 +10,7 @@ from liveos.formats.tree import FileTree
 from liveos.host import disk
 from liveos.host.folders.folder import Folder, FolderFile, HostFolder, StoredFile
 from liveos.host.luks import HEADER_SIZE, Key, new_volume
-from liveos.medium.home.locate import open_home
+from liveos.medium.home.locate import open_root
 from liveos.operations.home.filesystem import copy_used, new_filesystem
 from liveos.operations.home.steps import NEW, CreateHome
 from liveos.report import Reporter
@@ -22,9 +22,9 @@ def create_home(step: CreateHome, reporter: Reporter) -> None:
     with held(step.place):
         if step.stale:
             folder.remove(part)
-        if step.user:
-            with open_home(step.spec) as found:
-                _make(step, found.tree, reporter)
+        if step.user is not None:
+            with open_root(step.spec) as tree:
+                _make(step, tree, reporter)
         else:
             _make(step, None, reporter)
         try:
@@ -42,12 +42,12 @@ def held(place: FolderFile) -> AbstractContextManager[None]:
     return place.hold()
 
 
-def _make(step: CreateHome, skeleton: FileTree | None, reporter: Reporter) -> None:
+def _make(step: CreateHome, root: FileTree | None, reporter: Reporter) -> None:
     folder, part = step.place.folder, step.place.name + NEW
     size = step.size - (HEADER_SIZE if step.encryption else 0)
     with (
         new_filesystem(
-            size, step.uuid, step.features, skeleton, user=step.user, targeted=step.targeted
+            size, step.uuid, step.features, user=step.user, root=root, targeted=step.targeted
         ) as filesystem,
         folder.create(part, step.size) as file,
     ):

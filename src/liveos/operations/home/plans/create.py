@@ -12,7 +12,7 @@ from liveos.host.luks import HEADER_SIZE, Key
 from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
 from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.locate import OpenHome
-from liveos.medium.home.mounting import Mounting
+from liveos.medium.home.mounting import LiveSystem, Mounting
 from liveos.operations.home.plans.mounting import preparations, words_by_hand
 from liveos.operations.home.steps import NEW, CreateHome, Encryption
 from liveos.operations.plan import Plan
@@ -79,6 +79,7 @@ def _require_none(found: OpenHome, spec: str) -> None:
 
 
 def _step(found: OpenHome, spec: str, wish: HomeWish, size: int) -> CreateHome:
+    system = found.system or LiveSystem()
     return CreateHome(
         spec=spec,
         place=found.place,
@@ -86,9 +87,8 @@ def _step(found: OpenHome, spec: str, wish: HomeWish, size: int) -> CreateHome:
         uuid=wish.uuid,
         features=SAFE_FEATURES,
         encryption=None if wish.luks_uuid is None else Encryption(wish.luks_uuid),
-        # Without a user in its overlay, livesys makes one, and the directory with it.
-        user=found.overlay_used,
-        targeted=found.system is not None and found.system.targeted,
+        user=system.user_without_home(overlay_used=found.overlay_used),
+        targeted=system.targeted,
         stale=found.place.name + NEW in found.place.folder.names(),
     )
 
@@ -136,8 +136,6 @@ def _notes(found: OpenHome, mounting: Mounting) -> list[str]:
     notes = [f"at boot: {mounting.reason}"]
     if by_hand := words_by_hand(found, mounting):
         notes.append(by_hand)
-    if found.overlay_used:
-        notes.append("the overlay is in use, so the live user's directory is made here, as 1000")
     return notes
 
 

@@ -22,9 +22,13 @@ _OVERLAYS = frozenset({"rd.live.overlay", "rd.overlay", "overlay"})
 
 
 def change_words(
-    menu: ImageMenu, *, add: Iterable[str] = (), drop: Callable[[str], bool] = lambda _: False
+    menu: ImageMenu,
+    *,
+    add: Iterable[str] = (),
+    drop: Callable[[str], bool] = lambda _: False,
+    only: Callable[[tuple[str, ...]], bool] = lambda _: True,
 ) -> str:
-    """The menu with other words on every kernel line of the image.
+    """The menu with other words on every kernel line of the image whose words ``only`` accepts.
 
     Words that ``drop`` wants gone go; those of ``add`` come last, where they are not there yet.
     Variables of the menu are to ``drop`` as they are written.
@@ -32,6 +36,8 @@ def change_words(
     added = tuple(add)
     text = menu.text
     for line in reversed(kernel_lines(text)):
+        if not only(line.options):
+            continue
         kept = tuple(word for word in line.options if not drop(word))
         new = (*kept, *(word for word in added if word not in kept))
         text = _rewritten(text, line, new)

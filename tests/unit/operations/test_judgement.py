@@ -200,12 +200,9 @@ def test_users_are_those_that_live_in_home() -> None:
     )
 
 
-def test_partitions_have_the_names_of_the_table() -> None:
-    said = (
-        "/sys/class/block/sda3/uevent:PARTNAME=LIVE\n"
-        "/sys/class/block/sda4/uevent:PARTNAME=HOME sweet\n"
-    )
-    assert parse_partitions(said) == {"sda3": "LIVE", "sda4": "HOME sweet"}
+def test_partitions_have_their_numbers() -> None:
+    said = "/sys/class/block/sda3/partition:3\n/sys/class/block/nvme0n1p12/partition:12\n"
+    assert parse_partitions(said) == {"sda3": 3, "nvme0n1p12": 12}
 
 
 def test_mountinfo_escapes_are_undone() -> None:

@@ -31,7 +31,7 @@ PARTS = {
     "/run/initramfs/live/": "asked",
 }
 # What the recordings do not have, and what these systems would have said.
-LATER = ("PARTNAME", "/etc/passwd", "stat -c", "readlink /overlay")
+LATER = ("/partition", "/etc/passwd", "stat -c", "readlink /overlay")
 KINDS = {"snapshot": PersistenceKind.SNAPSHOT, "overlayfs": PersistenceKind.DIRECTORY}
 
 

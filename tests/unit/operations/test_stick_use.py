@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from liveos.medium.model import Medium, MediumKind, Overlay, Partition, PersistenceKind, Store
+from liveos.medium.model import Medium, MediumKind, Overlay, PersistenceKind, Store
 from liveos.operations.prove.expectation import (
     Expected,
-    ExpectedHome,
     expect,
     has_encrypted_home,
     has_home,
@@ -25,9 +24,10 @@ FILE = "/run/initramfs/live/LiveOS/home.img"
 LOOPS = {"loop1": "/LiveOS/rootfs.img", "loop2": "/LiveOS/overlay-A-1", "loop3": FILE}
 LIVE_RW = MappedDevice("dm-0", "live-rw", ("loop1", "loop2"))
 OVERLAY = Overlay(PersistenceKind.SNAPSHOT, "/LiveOS/overlay-A-1", 1)
-PLAIN = ExpectedHome(encrypted=False, file="/LiveOS/home.img")
+PLAIN = Store("/LiveOS/home.img", 1, encrypted=False)
 SEALED = replace(PLAIN, encrypted=True)
-PARTITION = ExpectedHome(encrypted=False)
+PARTITION = Store("partition 4", 1, encrypted=False, partition=4)
+SWAP = Store("/LiveOS/swap.img", 1, encrypted=False)
 
 
 @dataclass
@@ -47,52 +47,37 @@ def system(home: str | None, *mapped: MappedDevice, **more: object) -> Observati
         loops=LOOPS,
         mapped=(LIVE_RW, *mapped),
         snapshot_status="16/800 16",
-        partitions={"sda3": "LIVE", "sda4": "HOME"},
+        partitions={"sda3": 3, "sda4": 4},
     )
     return replace(seen, **more)  # type: ignore[arg-type]
 
 
 def problems(
-    seen: Observation, home: ExpectedHome, *, asked: bool = False, secret: bytes | None = None
+    seen: Observation, home: Store, *, asked: bool = False, secret: bytes | None = None
 ) -> list[str]:
     return home_problems(Asked(asked), seen, home, secret)  # type: ignore[arg-type]
 
 
-def stick(*partitions: Partition, **more: object) -> Medium:
-    image = replace(NESTED, name="LiveOS", overlay=OVERLAY, **more)  # type: ignore[arg-type]
-    other = replace(NESTED, name="other", swap=Store("/other/swap.img", 1))
-    return Medium(
-        Path("s.img"), MediumKind.DISK, None, 1, images=(image, other), partitions=partitions
-    )
-
-
-def home_partition(filesystem: str) -> Partition:
-    return Partition(4, "HOME", "933ac7e1-2eb4-4f13-b844-0e14e2aef915", 0, 1, filesystem)
+def stick(home: Store | None = None) -> Medium:
+    image = replace(NESTED, name="LiveOS", overlay=OVERLAY, home=home)
+    other = replace(NESTED, name="other", swap=SWAP)
+    return Medium(Path("s.img"), MediumKind.DISK, None, 1, images=(image, other))
 
 
 def test_the_boot_line_tells_which_image_it_is() -> None:
     medium = stick()
     assert expect(medium, "root=live:UUID=1 rd.live.image") == Expected(OVERLAY)
-    other = expect(medium, "root=live:UUID=1 rd.live.dir=other")
-    assert other == Expected(swap="/other/swap.img")
+    assert expect(medium, "root=live:UUID=1 rd.live.dir=other") == Expected(swap=SWAP)
     assert expect(medium, "rd.live.dir=third") == Expected()
     assert expect(None, "") == Expected()
 
 
-@pytest.mark.parametrize(
-    ("medium", "home"),
-    [
-        (stick(home=Store("/LiveOS/home.img", 1, encrypted=False)), PLAIN),
-        (stick(home=Store("/LiveOS/home.img", 1, encrypted=True)), SEALED),
-        (stick(home_partition("ext4")), PARTITION),
-        (stick(home_partition("crypto_LUKS")), ExpectedHome(encrypted=True)),
-        (stick(), None),
-    ],
-)
-def test_homes_are_files_or_a_partition(medium: Medium, home: ExpectedHome | None) -> None:
+@pytest.mark.parametrize("home", [PLAIN, SEALED, PARTITION, None])
+def test_whether_there_is_a_home(home: Store | None) -> None:
+    medium = stick(home)
     assert expect(medium, "").home == home
     assert has_home(medium) is (home is not None)
-    assert has_encrypted_home(medium) is (home is not None and home.encrypted)
+    assert has_encrypted_home(medium) is (home is SEALED)
 
 
 def test_what_is_at_home_is_followed_to_its_file() -> None:
@@ -104,10 +89,12 @@ def test_what_is_at_home_is_followed_to_its_file() -> None:
 
 
 def test_what_is_at_home_is_followed_to_its_partition() -> None:
-    assert find_home(system("/dev/sda4")) == Home("ext4", "/dev/sda4", "HOME", encrypted=False)
+    assert find_home(system("/dev/sda4")) == Home(
+        "ext4", "/dev/sda4", "partition 4", encrypted=False
+    )
     opened = MappedDevice("dm-1", "liveos-home", ("sda4",))
     source = "/dev/mapper/liveos-home"
-    assert find_home(system(source, opened)) == Home("ext4", source, "HOME", encrypted=True)
+    assert find_home(system(source, opened)) == Home("ext4", source, "partition 4", encrypted=True)
 
 
 def test_the_home_of_the_stick_must_be_mounted() -> None:
@@ -117,10 +104,10 @@ def test_the_home_of_the_stick_must_be_mounted() -> None:
         "the stick has a home in /LiveOS/home.img, and nothing is mounted at /home"
     ]
     assert problems(system("/dev/sda4"), PLAIN) == [
-        "the stick has a home in /LiveOS/home.img, but HOME is mounted at /home"
+        "the stick has a home in /LiveOS/home.img, but partition 4 is mounted at /home"
     ]
     assert problems(system("/dev/sdb1"), PARTITION) == [
-        "the stick has a home in the partition HOME, but /dev/sdb1 is mounted at /home"
+        "the stick has a home in partition 4, but /dev/sdb1 is mounted at /home"
     ]
 
 
@@ -146,7 +133,7 @@ def test_an_encrypted_home_must_be_asked_for_and_opened() -> None:
 
 
 def test_swap_of_the_stick_must_be_in_use() -> None:
-    wanted = Expected(swap="/LiveOS/swap.img")
+    wanted = Expected(swap=SWAP)
     path = "/run/initramfs/live/LiveOS/swap.img"
     assert swap_problems(system(None, swaps=(path,)), wanted) == []
     on_loop = system(None, swaps=("/dev/loop4",), loops=LOOPS | {"loop4": path})

@@ -9,7 +9,7 @@ from liveos.operations.prove.observation import Observation
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What is mounted at /home: ``store`` is a file as the guest spells it, or a partition's name.
+    """What is mounted at /home: ``store`` is a file as the guest spells it, or a partition.
 
     ``encrypted`` means that a mapping lies between it and the filesystem.
     """
@@ -29,7 +29,7 @@ def find_home(seen: Observation) -> Home | None:
     return Home(
         filesystem=mount.filesystem,
         source=mount.source,
-        store=seen.loops.get(below) or seen.partitions.get(below),
+        store=seen.loops.get(below) or _partition(seen, below),
         encrypted=below != basename(mount.source),
     )
 
@@ -37,3 +37,9 @@ def find_home(seen: Observation) -> Home | None:
 def find_swaps(seen: Observation) -> tuple[str, ...]:
     """The swap spaces in use; of loop devices, the files behind them."""
     return tuple(seen.file_behind(swap) or swap for swap in seen.swaps)
+
+
+def _partition(seen: Observation, device: str) -> str | None:
+    """A partition as ``inspect`` names it."""
+    number = seen.partitions.get(device)
+    return None if number is None else f"partition {number}"

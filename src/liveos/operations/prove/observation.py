@@ -25,7 +25,7 @@ _MAPPED = (
 _STATUS = "dmsetup status live-rw 2>/dev/null || true"
 _UPPER = "readlink -f /run/overlayfs || true"
 _SWAPS = "tail -n +2 /proc/swaps"
-_PARTITIONS = "grep -H ^PARTNAME= /sys/class/block/*/uevent || true"
+_PARTITIONS = "grep -H . /sys/class/block/*/partition || true"
 _USERS = "cat /etc/passwd"
 _HOMES = "stat -c '%u %n' /home/* 2>/dev/null || true"
 _STRAY = "readlink /overlay || true"
@@ -65,8 +65,8 @@ class Observation:
     """A running system's storage.
 
     ``loops`` maps a loop device's kernel name to the file behind it, as the kernel spells it;
-    ``partitions`` those of partitions to their names. ``upper`` is where ``/run/overlayfs`` leads.
-    ``snapshot_status`` is what ``dmsetup status`` prints after the target's name.
+    ``partitions`` those of partitions to their numbers. ``upper`` is where ``/run/overlayfs``
+    leads. ``snapshot_status`` is what ``dmsetup status`` prints after the target's name.
     ``asked_overlay`` is what lies where the boot line says that the overlay is: ``file``,
     ``directory``, ``nothing``, or None if the line does not say. ``stray`` is where a link
     ``/overlay`` leads that no system has of its own.
@@ -81,7 +81,7 @@ class Observation:
     upper: str | None = None
     swaps: tuple[str, ...] = ()
     asked_overlay: str | None = None
-    partitions: dict[str, str] = field(default_factory=dict)
+    partitions: dict[str, int] = field(default_factory=dict)
     users: tuple[User, ...] = ()
     stray: str | None = None
 
@@ -159,10 +159,10 @@ def parse_mapped(text: str) -> tuple[MappedDevice, ...]:
     return tuple(MappedDevice(w[0], w[1], tuple(w[2:])) for w in words if len(w) >= 2)
 
 
-def parse_partitions(text: str) -> dict[str, str]:
-    """``/sys/class/block/NODE/uevent:PARTNAME=NAME`` -> NODE and NAME."""
-    lines = (line.partition(":PARTNAME=") for line in text.splitlines())
-    return {place.split("/")[4]: name for place, _, name in lines if place.count("/") > 4}
+def parse_partitions(text: str) -> dict[str, int]:
+    """``/sys/class/block/NODE/partition:NUMBER`` -> NODE and NUMBER."""
+    found = re.findall(r"(?m)^/sys/class/block/([^/]+)/partition:(\d+)$", text)
+    return {node: int(number) for node, number in found}
 
 
 def parse_users(passwd: str, owners: str) -> tuple[User, ...]:

@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 from posixpath import basename
 
+from liveos.medium.model import Store
 from liveos.operations.guests.guest import Guest
-from liveos.operations.prove.expectation import HOME_PARTITION, Expected, ExpectedHome
+from liveos.operations.prove.expectation import Expected
 from liveos.operations.prove.home import find_home, find_swaps
 from liveos.operations.prove.judgement import find_memory
 from liveos.operations.prove.observation import Observation
@@ -33,7 +34,7 @@ def overlay_problems(seen: Observation, expected: Expected) -> list[str]:
 
 
 def home_problems(
-    guest: Guest, seen: Observation, home: ExpectedHome | None, secret: bytes | None
+    guest: Guest, seen: Observation, home: Store | None, secret: bytes | None
 ) -> list[str]:
     """Why the stick's home is not what the system has at /home, or does not suit its users.
 
@@ -42,28 +43,29 @@ def home_problems(
     if home is None:
         return []
     if home.encrypted and not guest.asked_secret:
-        return [f"the home in {home} is encrypted, yet no passphrase was asked for"]
+        return [f"the home in {home.path} is encrypted, yet no passphrase was asked for"]
     if not home.encrypted:
         return _mount_problems(seen, home)
     if secret is not None and find_home(seen) is None:
-        return [f"the passphrase was typed, yet the home in {home} is not mounted"]
+        return [f"the passphrase was typed, yet the home in {home.path} is not mounted"]
     return _mount_problems(seen, home) if secret is not None else []
 
 
-def _mount_problems(seen: Observation, home: ExpectedHome) -> list[str]:
+def _mount_problems(seen: Observation, home: Store) -> list[str]:
     found = find_home(seen)
     if found is None:
-        return [f"the stick has a home in {home}, and nothing is mounted at /home"]
-    if found.store is None or not _is_named(found.store, home.file or HOME_PARTITION):
+        return [f"the stick has a home in {home.path}, and nothing is mounted at /home"]
+    if found.store is None or not _is_named(found.store, home.path):
         where = found.store or found.source
-        return [f"the stick has a home in {home}, but {where} is mounted at /home"]
+        return [f"the stick has a home in {home.path}, but {where} is mounted at /home"]
     return list(_ownership(seen))
 
 
 def swap_problems(seen: Observation, expected: Expected) -> list[str]:
-    if expected.swap is None or any(_is_named(s, expected.swap) for s in find_swaps(seen)):
+    swap = expected.swap
+    if swap is None or any(_is_named(each, swap.path) for each in find_swaps(seen)):
         return []
-    return [f"the stick has swap in {expected.swap}, and the system does not use it"]
+    return [f"the stick has swap in {swap.path}, and the system does not use it"]
 
 
 def _is_named(store: str, path: str) -> bool:

@@ -81,7 +81,7 @@ BLKID = Tool(
     minimum="2.35",
 )  # fmt: skip
 CRYPTSETUP = Tool(
-    ("cryptsetup",), "cryptsetup", "cryptsetup-bin", ("home",), "makes encrypted volumes",
+    ("cryptsetup",), "cryptsetup", "cryptsetup-bin", ("home", "install"), "makes encrypted volumes",
     minimum="2.4",
 )  # fmt: skip
 DMSETUP = Tool(

@@ -19,6 +19,8 @@ from liveos.host.target import TargetKind, look_at
 from liveos.operations import perform
 from liveos.operations.home.perform.step import perform_home_step
 from liveos.operations.home.steps import HomeStep
+from liveos.operations.memory.perform import perform_memory_step
+from liveos.operations.memory.steps import MemoryStep
 from liveos.operations.menus.perform import perform_menu_step
 from liveos.operations.menus.steps import MenuStep
 from liveos.operations.overlay.perform.step import perform_overlay_step
@@ -70,6 +72,8 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
                 perform_home_step(step, reporter)
             elif isinstance(step, MenuStep):
                 perform_menu_step(step)
+            elif isinstance(step, MemoryStep):
+                perform_memory_step(step, session)
             else:
                 _perform(step, session)
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:

@@ -76,6 +76,11 @@ class Session:
         self.written.append(written)
         self.unread.append(written)
 
+    def poll(self) -> None:
+        """Stop early if the source has been found damaged meanwhile."""
+        if self.check is not None:
+            self.check.poll()
+
     def discard(self) -> None:
         """Stop what runs beside, and remove the unfinished file."""
         if self.check is not None:
@@ -140,7 +145,7 @@ def copy(step: Copy, session: Session) -> None:
     """Stream a file; what was read is hashed on the way and compared with the target later."""
     with (
         FileSource(step.file.container) as container,
-        ReadAhead(_bytes_of(step.file, container)) as source,
+        ReadAhead(bytes_of(step.file, container)) as source,
     ):
         _stream(step.place, source, session, copied=True)
 
@@ -230,7 +235,7 @@ def publish(step: Publish, session: Session) -> None:
     disk.sync_directory(step.path.parent)
 
 
-def _bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
+def bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
     """A file's bytes; the last extent may reach beyond its end."""
     assert file.extents is not None
     try:
@@ -252,8 +257,7 @@ def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool)
 
     def progress(done: int) -> None:
         session.reporter.progress(done, source.size)
-        if session.check is not None:
-            session.check.poll()
+        session.poll()
 
     write_file(place.volume, place.path, source.size, hashed(), progress)
     session.note(Written(place, source.size, digest.hexdigest(), copied))

@@ -11,9 +11,13 @@ from pathlib import Path
 from liveos.host.target import Target
 from liveos.host.tools import Tool
 from liveos.operations.home.steps import HomeStep
+from liveos.operations.memory.steps import MemoryStep
 from liveos.operations.menus.steps import MenuStep
 from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.steps import Step
+
+AnyStep = Step | OverlayStep | HomeStep | MenuStep | MemoryStep
+"""All that plans are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Plan:
     """
 
     title: str
-    steps: tuple[Step | OverlayStep | HomeStep | MenuStep, ...]
+    steps: tuple[AnyStep, ...]
     destroys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     needs: tuple[Tool, ...] = ()

@@ -39,6 +39,11 @@ IDENTITIES = Identities(
     live=UUID("00000000-0000-4000-8000-000000000004"),
     live_filesystem=UUID("00000000-0000-4000-8000-000000000005"),
     esp_serial=0x1A2B3C4D,
+    overlay_filesystem=UUID("00000000-0000-4000-8000-000000000006"),
+    home=UUID("00000000-0000-4000-8000-000000000007"),
+    home_filesystem=UUID("00000000-0000-4000-8000-000000000008"),
+    home_luks=UUID("00000000-0000-4000-8000-000000000009"),
+    swap=UUID("00000000-0000-4000-8000-00000000000a"),
 )
 
 
@@ -109,10 +114,13 @@ NESTED = Image(
 NO_BLOCK_DEVICE = PersistenceOption(
     PersistenceKind.SNAPSHOT, usable=False, reason="there is no block device"
 )
+NO_FILESYSTEM = PersistenceOption(
+    PersistenceKind.DIRECT, usable=False, reason="there is no filesystem in it"
+)
 FLAT = replace(
     NESTED,
     root=replace(NESTED.root, nested=None),
-    persistence=(NO_BLOCK_DEVICE, *USABLE[1:]),
+    persistence=(NO_BLOCK_DEVICE, *USABLE[1:3], NO_FILESYSTEM),
 )
 
 

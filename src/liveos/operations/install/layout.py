@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the partitions of a stick lie (design.md, "What lies on a stick").
 
-GPT with everything aligned to 4 MiB, an erase block of most flash: BIOS boot partition, ESP, LIVE.
+GPT with everything aligned to 4 MiB, an erase block of most flash: BIOS boot partition, ESP, LIVE,
+and HOME if the home is to be a partition.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ _TYPES = {
     "BIOS boot": UUID("21686148-6449-6e6f-744e-656564454649"),
     "ESP": UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b"),
     "LIVE": UUID("0fc63daf-8483-4772-8e79-3d69d8477de4"),
+    "HOME": UUID("933ac7e1-2eb4-4f13-b844-0e14e2aef915"),
 }
 
 
@@ -29,7 +31,8 @@ class Identities:
     """Every number that makes a stick unique, chosen before it is planned.
 
     ``esp_serial`` is the 32-bit volume serial number of the ESP; ``live_filesystem`` is the UUID
-    that the boot line and the overlay's name carry.
+    that the boot line and the overlay's name carry. The last five are those of memory that is
+    wished; ``home_luks`` is the encryption around ``home_filesystem``.
     """
 
     disk: UUID
@@ -38,11 +41,17 @@ class Identities:
     live: UUID
     live_filesystem: UUID
     esp_serial: int
+    overlay_filesystem: UUID
+    home: UUID
+    home_filesystem: UUID
+    home_luks: UUID
+    swap: UUID
 
     @classmethod
     def random(cls) -> Self:
         """New ones, for a new stick."""
-        return cls(uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), secrets.randbits(32))
+        disk = (uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), secrets.randbits(32))
+        return cls(*disk, uuid4(), uuid4(), uuid4(), uuid4(), uuid4())
 
     @property
     def esp_uuid(self) -> str:
@@ -73,10 +82,12 @@ class Layout:
     bios_boot: PlacedPartition
     esp: PlacedPartition
     live: PlacedPartition
+    home: PlacedPartition | None = None
 
     @property
     def partitions(self) -> tuple[PlacedPartition, ...]:
-        return (self.bios_boot, self.esp, self.live)
+        home = () if self.home is None else (self.home,)
+        return (self.bios_boot, self.esp, self.live, *home)
 
     def table(self) -> tuple[tuple[str, int], ...]:
         """(what, bytes) for people."""
@@ -105,6 +116,12 @@ def lay_out(size: int, boot_size: int, identities: Identities) -> Layout | None:
     if live.size < _LIVE_LEAST:
         return None
     return Layout(size, identities.disk, bios_boot, esp, live)
+
+
+def with_home(layout: Layout, size: int, guid: UUID) -> Layout:
+    """LIVE gives ``size`` bytes, a multiple of `ALIGNMENT`, to a partition behind it."""
+    live = replace(layout.live, size=layout.live.size - size)
+    return replace(layout, live=live, home=PlacedPartition("HOME", live.end, size, guid))
 
 
 def esp_size(size: int, boot_size: int) -> int:

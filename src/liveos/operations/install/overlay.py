@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which kind of overlay a new stick gets, and of what size."""
+"""Which kind of overlay a new stick gets, and what its size must be like."""
 
-from liveos.errors import NoSpaceError, UnsupportedError
+from liveos.errors import UnsupportedError
 from liveos.formats.exception_store.geometry import Geometry
 from liveos.medium.model import Image, PersistenceKind
-from liveos.sizes import Size, format_size
+from liveos.sizes import format_size
 
-_MIB = 1024 * 1024
 _CHUNKS = Geometry(8)
-LEAST_SNAPSHOT = 16 * _MIB
-"""Less would be full before the system has started."""
 
 
 def choose_kind(image: Image, wanted: PersistenceKind | None) -> PersistenceKind:
@@ -30,39 +27,29 @@ def choose_kind(image: Image, wanted: PersistenceKind | None) -> PersistenceKind
     )
 
 
-def snapshot_size(image: Image, wanted: Size, free: int) -> tuple[int, tuple[str, ...]]:
-    """Bytes of a snapshot store where ``free`` are left, and notes on why they are not others.
+def most_useful(image: Image, kind: PersistenceKind | None) -> int | None:
+    """The size of a store that holds every chunk of the root once, with an area to spare.
 
-    A share is one of the free space. No store is made larger than a full copy of the root needs,
-    and none of a size that the kernel invalidates when it is full (snapshot-store.md fact 5).
-
-    :raises NoSpaceError: there is not that much, or too little to be of use.
+    More could never be used. None where there is no such bound.
     """
-    size = wanted.of(free, left=free) // _CHUNKS.chunk_size * _CHUNKS.chunk_size
-    if size > free or size < LEAST_SNAPSHOT:
-        raise NoSpaceError(
-            f"an overlay of {format_size(size)}: {format_size(free)} are free beside the image, "
-            f"and it must have at least {format_size(LEAST_SNAPSHOT)}",
-            hint="choose a larger target, a smaller --overlay, or --overlay none",
-        )
-    notes = []
-    useful = _full_copy(image)
-    if wanted.bytes is None and useful is not None and size > useful:
-        notes.append(f"overlay limited to {format_size(useful)}: more could never be used")
-        size = useful
-    chunks = size // _CHUNKS.chunk_size
-    if _CHUNKS.is_boundary(chunks):
-        size -= _CHUNKS.chunk_size
-        notes.append(
-            f"overlay made one chunk smaller ({size} bytes): of {chunks} chunks it would become "
-            "invalid when full"
-        )
-    return size, tuple(notes)
-
-
-def _full_copy(image: Image) -> int | None:
-    """The store that holds every chunk of the root once, with an area to spare."""
-    if image.root.apparent_size is None:
+    if kind is not PersistenceKind.SNAPSHOT or image.root.apparent_size is None:
         return None
     records = -(-image.root.apparent_size // _CHUNKS.chunk_size)
     return (_CHUNKS.chunks_for(records) + _CHUNKS.stride) * _CHUNKS.chunk_size
+
+
+def store_size(size: int) -> tuple[int, tuple[str, ...]]:
+    """At most ``size`` bytes, and a note where it is less by more than a part of a chunk.
+
+    No store is made of a size that the kernel invalidates when it is full (snapshot-store.md
+    fact 5).
+    """
+    chunks = size // _CHUNKS.chunk_size
+    if not _CHUNKS.is_boundary(chunks):
+        return chunks * _CHUNKS.chunk_size, ()
+    less = (chunks - 1) * _CHUNKS.chunk_size
+    note = (
+        f"overlay made one chunk smaller ({less} bytes, {format_size(less)}): of {chunks} chunks it"
+        " would become invalid when full"
+    )
+    return less, (note,)

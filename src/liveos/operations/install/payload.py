@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass, replace
 
 from liveos.errors import UnsupportedError, UsageError
-from liveos.medium.bootline import Installed, boot_options, entry_options
+from liveos.medium.bootline import boot_options, entry_options
+from liveos.medium.installed import UNCOMPRESSED_IMAGE, Installed
 from liveos.medium.model import (
     Container,
     Entry,
@@ -16,6 +17,7 @@ from liveos.medium.model import (
     Kernel,
     Loader,
     Medium,
+    PersistenceKind,
 )
 from liveos.operations.install.menu import MenuEntry, image_directory
 from liveos.report import Severity
@@ -28,11 +30,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """An image and the files of it that are copied, each with its path on the stick."""
+    """An image and the files of it that are copied, each with its path on the stick.
+
+    With ``unpacked`` the root is not copied as it is: what is nested in it goes to the stick.
+    """
 
     image: Image
     root: FileRef
     root_name: str
+    unpacked: bool
     main: Entry
     basic: Entry | None
     kernel: Kernel
@@ -40,6 +46,12 @@ class Payload:
     boot_files: tuple[tuple[FileRef, str], ...]
     loaders: tuple[tuple[FileRef, str], ...]
     efi_verb: str
+
+    @property
+    def root_size(self) -> int:
+        """What the root takes on the stick, in bytes."""
+        whole = self.image.root.apparent_size
+        return whole if self.unpacked and whole is not None else self.root.size
 
     @property
     def kernel_version(self) -> str | None:
@@ -76,11 +88,15 @@ def choose_image(source: Medium) -> Image:
     return source.images[0]
 
 
-def payload_of(source: Medium, image: Image, name: str) -> Payload:
+def payload_of(source: Medium, image: Image, name: str, *, uncompressed: bool = False) -> Payload:
     """What is copied from ``image``; ``name`` is its directory on the stick.
+
+    ``uncompressed`` unpacks its root, if that is packed at all.
 
     :raises UnsupportedError: something without which it cannot start is not there.
     """
+    if uncompressed:
+        _require_filesystem(image)
     main, basic = _entries(image)
     kernel = _kernel(image, main)
     files = _initramfs_files(image, main)
@@ -89,10 +105,12 @@ def payload_of(source: Medium, image: Image, name: str) -> Payload:
         (_streamable(file), f"{directory}/{_fat_name(file)}") for file in (kernel.file, *files)
     )
     loaders = _loaders(source.boot.loaders)
+    unpacked = uncompressed and image.root.container is not Container.NONE
     return Payload(
         image=image,
         root=_streamable(image.root.file),
-        root_name=_root_name(image),
+        root_name=UNCOMPRESSED_IMAGE if unpacked else _root_name(image),
+        unpacked=unpacked,
         main=main,
         basic=basic,
         kernel=kernel,
@@ -108,7 +126,8 @@ def menu_entries(
 ) -> tuple[MenuEntry, ...]:
     """Start; start without memory, if there is one; with basic graphics, if the source can; anew.
 
-    The entry that empties the overlay stands last, where nobody comes to by a key too many.
+    Where the overlay is used read-only, the second entry writes to it. The one that empties the
+    overlay stands last, where nobody comes to by a key too many.
     """
     kernel, *initrds = (path for _, path in payload.boot_files)
 
@@ -116,17 +135,29 @@ def menu_entries(
         options = boot_options(entry_options(source), how, extra, reset=reset)
         return MenuEntry(title, kernel, tuple(initrds), options)
 
-    title = _title(payload.main)
+    title, kept = _title(payload.main), replace(installed, readonly=False)
     entries = [entry(title, payload.main, installed)]
+    if installed.readonly:
+        entries.append(entry(f"{title} (changes are kept)", payload.main, kept))
     if installed.overlay is not None:
-        forgetful = replace(installed, overlay=None)
+        forgetful = replace(kept, overlay=None)
         entries.append(entry(f"{title} (changes are not kept)", payload.main, forgetful))
     if payload.basic is not None:
         entries.append(entry(_title(payload.basic), payload.basic, installed))
-    if installed.overlay is not None:
+    if installed.overlay not in {None, PersistenceKind.DIRECT}:
         erase = f"Erase all changes, then: {title}"
-        entries.append(entry(erase, payload.main, installed, reset=True))
+        entries.append(entry(erase, payload.main, kept, reset=True))
     return tuple(entries)
+
+
+def _require_filesystem(image: Image) -> None:
+    root = image.root
+    if root.is_flat or root.apparent_size is None:
+        raise UnsupportedError(
+            f"{image.name} cannot be unpacked: the {root.container} image holds the root directly,"
+            " so there is no filesystem in it that could lie on the stick by itself",
+            hint="leave out --uncompressed",
+        )
 
 
 def _entries(image: Image) -> tuple[Entry, Entry | None]:

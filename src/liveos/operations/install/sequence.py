@@ -10,12 +10,20 @@ import re
 from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
-from liveos.medium.model import PersistenceKind
+from liveos.operations.home.steps import HomeStep
 from liveos.operations.install import menu, refusals
+from liveos.operations.install.memory_steps import (
+    home_steps,
+    memory_record,
+    overlay_steps,
+    root_step,
+    swap_steps,
+    update_steps,
+)
 from liveos.operations.install.payload import Payload, menu_entries
 from liveos.operations.install.stick import Stick
+from liveos.operations.memory.steps import MemoryStep
 from liveos.operations.steps import (
-    Allocate,
     AwaitCheck,
     CheckSource,
     Copy,
@@ -38,11 +46,9 @@ from liveos.operations.steps import (
 _ESP_LABEL = "LIVE-BOOT"
 _UNFINISHED = "/LIVEOS-UNFINISHED"
 _UNFINISHED_TEXT = "The installation of this stick has not ended. Run it again.\n"
-_ROOT_CONTEXT = "system_u:object_r:root_t:s0"
-"""The upper directory becomes ``/`` of the live system; SELinux must find it labelled like that."""
 
 
-def install_steps(stick: Stick) -> list[Step]:
+def install_steps(stick: Stick) -> list[Step | HomeStep | MemoryStep]:
     """Everything that is done to the target, in order."""
     return [
         *_prepare(stick),
@@ -78,8 +84,9 @@ def _prepare(stick: Stick) -> list[Step]:
 def _make_filesystems(stick: Stick) -> list[Step]:
     identities = stick.request.identities
     make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
-    features = _features(stick.payload)
-    make_live = stick.live.make(stick.installed.label, identities.live_filesystem, features)
+    make_live = stick.live.make(
+        stick.installed.label, identities.live_filesystem, features(stick.payload)
+    )
     return [
         Run("Make the ESP (FAT32)", make_esp),
         Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT),
@@ -88,29 +95,21 @@ def _make_filesystems(stick: Stick) -> list[Step]:
     ]
 
 
-def _features(payload: Payload) -> str:
+def features(payload: Payload) -> str:
     """The image's kernel must mount it read-write; metadata_csum is certain from 4.0 on."""
     match = re.match(r"(\d{1,3})\.\d", payload.kernel_version or "")
     return CHECKSUM_FEATURES if match and int(match[1]) >= 4 else SAFE_FEATURES
 
 
-def _fill_live(stick: Stick) -> list[Step]:
-    root = Place(stick.live, f"{stick.directory}/{stick.payload.root_name}")
+def _fill_live(stick: Stick) -> list[Step | HomeStep | MemoryStep]:
     return [
         MakeDirectories(stick.live, (stick.directory,)),
-        Copy(stick.payload.root, root),
-        *_overlay_steps(stick),
+        root_step(stick),
+        *overlay_steps(stick, features(stick.payload)),
+        *home_steps(stick),
+        *swap_steps(stick),
+        *update_steps(stick),
     ]
-
-
-def _overlay_steps(stick: Stick) -> list[Step]:
-    overlay = stick.installed.overlay_path
-    if stick.overlay_size is not None:
-        return [Allocate(Place(stick.live, overlay), stick.overlay_size)]
-    if stick.installed.overlay is PersistenceKind.DIRECTORY:
-        work = f"{stick.directory}/ovlwork"
-        return [MakeDirectories(stick.live, (overlay, work), selinux=_ROOT_CONTEXT)]
-    return []
 
 
 def _fill_esp(stick: Stick) -> list[Step]:
@@ -138,7 +137,6 @@ def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
     """What ``image.json`` says, but for the files, which are known when they are copied."""
     source, payload = stick.source, stick.payload
     md5 = source.implanted_md5.md5 if source.implanted_md5 else None
-    overlay = stick.installed.overlay
     return {
         "schema": "liveos/image/1",
         "name": stick.request.name,
@@ -146,13 +144,7 @@ def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
         "kernel": payload.kernel_version,
         "dracut": stick.installed.dracut_version,
         "options": " ".join(options),
-        "overlay": None
-        if overlay is None
-        else {
-            "kind": str(overlay),
-            "path": stick.installed.overlay_path,
-            "size": stick.overlay_size,
-        },
+        **memory_record(stick),
     }
 
 

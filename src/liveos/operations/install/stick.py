@@ -5,13 +5,23 @@ from dataclasses import dataclass, field
 
 from liveos.host.target import Target
 from liveos.host.volumes import Ext4Volume, FatVolume
-from liveos.medium.bootline import Installed
+from liveos.medium.home.mounting import Mounting
+from liveos.medium.home.updates import UpdateFile
+from liveos.medium.home.user import HomeUser
+from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
 from liveos.operations.install.layout import Identities, Layout
 from liveos.operations.install.payload import Payload
-from liveos.sizes import Size
+from liveos.operations.install.sizes import AUTO, Wish
 
-_REST = Size()
+
+@dataclass(frozen=True, slots=True)
+class HomeRequest:
+    """A home of its own: a file beside the image, or a ``partition``."""
+
+    size: Wish = AUTO
+    encrypted: bool = True
+    partition: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +29,74 @@ class InstallRequest:
     """What is wished. ``size`` makes a new file; without it the target keeps its own.
 
     ``overlay`` None means that changes are not kept; ``overlay_kind`` None lets the image decide.
-    ``label`` is that of the LIVE partition, ``name`` the image's directory there. ``timeout`` is
-    how many seconds the boot menu waits.
+    With ``readonly`` the overlay is used, but not written to unless the menu is told so.
+    ``temporary`` is the size, in bytes, of the store in memory where changes are not kept.
+    ``uncompressed`` unpacks the root. ``label`` is that of the LIVE partition, ``name`` the image's
+    directory there. ``timeout`` is how many seconds the boot menu waits.
     """
 
     identities: Identities = field(default_factory=Identities.random)
     size: int | None = None
     erase: bool = False
-    overlay: Size | None = _REST
+    overlay: Wish = AUTO
     overlay_kind: PersistenceKind | None = None
+    readonly: bool = False
+    temporary: int | None = None
+    uncompressed: bool = False
+    home: HomeRequest | None = None
+    swap: Wish = None
     label: str | None = None
     name: str = "LiveOS"
     kernel_arguments: tuple[str, ...] = ()
     bios: bool = True
     verify: bool = True
     timeout: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class UsedAtBoot:
+    """How the running system comes to use home and swap; None for what is not wished.
+
+    A new home gets the directory of ``user``, if nobody else would make it. ``targeted`` means
+    that files need the labels of SELinux's targeted policy.
+    """
+
+    home: Mounting | None = None
+    swap: Mounting | None = None
+    user: HomeUser | None = None
+    targeted: bool = True
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the kernel line needs for both."""
+        found = (mounting.words for mounting in (self.home, self.swap) if mounting)
+        return tuple(word for words in found for word in words)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is done like that, for people."""
+        named = (("home", self.home), ("swap", self.swap))
+        return tuple(f"{name}: {mounting.reason}" for name, mounting in named if mounting)
+
+    @property
+    def updates(self) -> tuple[UpdateFile, ...]:
+        """What the directory ``updates`` of the stick needs for both."""
+        found = (mounting.updates for mounting in (self.home, self.swap) if mounting)
+        return tuple(dict.fromkeys(file for updates in found for file in updates))
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Where the partitions lie, and the bytes of each piece of memory; None for what is no file.
+
+    The home's bytes are those of its partition, if it has one.
+    """
+
+    layout: Layout
+    overlay: int | None = None
+    home: int | None = None
+    swap: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +107,15 @@ class Stick:
     source: Medium
     target: Target
     payload: Payload
-    layout: Layout
+    rooms: Rooms
     esp: FatVolume
     live: Ext4Volume
     installed: Installed
-    overlay_size: int | None
+    at_boot: UsedAtBoot
+
+    @property
+    def layout(self) -> Layout:
+        return self.rooms.layout
 
     @property
     def directory(self) -> str:

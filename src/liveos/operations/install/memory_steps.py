@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that put the root and its memory on LIVE, and what ``image.json`` says of them."""
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.folder import FolderFile
+from liveos.host.volumes import SAFE_FEATURES
+from liveos.medium.home.updates import DIRECTORY as UPDATES
+from liveos.medium.model import PersistenceKind
+from liveos.medium.stores import HOME_NAME, SWAP_NAME
+from liveos.operations.home.steps import CreateHome, Encryption, HomeStep
+from liveos.operations.install.stick import Stick
+from liveos.operations.memory.steps import (
+    MakeHomePartition,
+    MakeOverlayImage,
+    MakeSwap,
+    MemoryStep,
+    StartStore,
+    Unpack,
+)
+from liveos.operations.steps import Allocate, Copy, MakeDirectories, Place, Step, Write
+
+_ROOT_CONTEXT = "system_u:object_r:root_t:s0"
+"""The upper directory becomes ``/`` of the live system; SELinux must find it labelled like that."""
+_SWAP_LABEL = "SWAP"
+
+
+def root_step(stick: Stick) -> Step | MemoryStep:
+    """The root image as it is, or what is nested in it."""
+    payload = stick.payload
+    place = Place(stick.live, f"{stick.directory}/{payload.root_name}")
+    if not payload.unpacked:
+        return Copy(payload.root, place)
+    return Unpack(payload.root, payload.image.root.nested or "", place, payload.root_size)
+
+
+def overlay_steps(stick: Stick, features: str) -> Iterator[Step | MemoryStep]:
+    """``features`` are those of an ext4, in the words of mke2fs, that the image's kernel knows."""
+    place, size = Place(stick.live, stick.installed.overlay_path), stick.rooms.overlay
+    label = _ROOT_CONTEXT if stick.at_boot.targeted else None
+    match stick.installed.overlay:
+        case PersistenceKind.SNAPSHOT:
+            assert size is not None
+            yield Allocate(place, size)
+            if stick.installed.readonly:
+                yield StartStore(place)
+        case PersistenceKind.DIRECTORY:
+            work = f"{stick.directory}/ovlwork"
+            yield MakeDirectories(stick.live, (place.path, work), selinux=label)
+        case PersistenceKind.IMAGE:
+            assert size is not None
+            uuid = stick.request.identities.overlay_filesystem
+            yield MakeOverlayImage(place, size, uuid, features, label)
+        case PersistenceKind.DIRECT | None:
+            return
+
+
+def home_steps(stick: Stick) -> Iterator[HomeStep | MemoryStep]:
+    """A home as a file beside the image, or in a partition of its own."""
+    size, wish = stick.rooms.home, stick.request.home
+    if size is None or wish is None:
+        return
+    ids, spec, user = stick.request.identities, str(stick.source.path), stick.at_boot.user
+    encryption = Encryption(ids.home_luks) if wish.encrypted else None
+    uuid, targeted = ids.home_filesystem, stick.at_boot.targeted
+    partition = stick.layout.home
+    if partition is not None:
+        yield MakeHomePartition(
+            spec=spec,
+            path=stick.live.path,
+            offset=partition.offset,
+            size=size,
+            uuid=uuid,
+            features=SAFE_FEATURES,
+            encryption=encryption,
+            user=user,
+            targeted=targeted,
+        )
+        return
+    yield CreateHome(
+        spec=spec,
+        place=FolderFile(Ext4Folder(stick.live, stick.directory), HOME_NAME),
+        size=size,
+        uuid=uuid,
+        features=SAFE_FEATURES,
+        encryption=encryption,
+        user=user,
+        targeted=targeted,
+    )
+
+
+def swap_steps(stick: Stick) -> Iterator[MemoryStep]:
+    """A swap file of the name that livesys looks for."""
+    if stick.rooms.swap is not None:
+        place = Place(stick.live, f"{stick.directory}/{SWAP_NAME}")
+        yield MakeSwap(place, stick.rooms.swap, stick.request.identities.swap, _SWAP_LABEL)
+
+
+def update_steps(stick: Stick) -> Iterator[Step]:
+    """What dracut copies over the root at each boot (boot-contract.md 2.0, step 8)."""
+    files = {f"/{UPDATES}/{file.path}": file.text for file in stick.at_boot.updates}
+    parents = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+    if files:
+        yield MakeDirectories(stick.live, tuple(sorted(parents - {"/"})))
+    for path, text in files.items():
+        yield Write(Place(stick.live, path), text)
+
+
+def memory_record(stick: Stick) -> dict[str, object]:
+    """Kinds, places and sizes; sizes in bytes, what there is not None."""
+    installed, rooms = stick.installed, stick.rooms
+    return {
+        "overlay": None
+        if installed.overlay is None
+        else {
+            "kind": str(installed.overlay),
+            "path": _overlay_path(stick),
+            "size": rooms.overlay,
+            "readonly": installed.readonly,
+        },
+        "temporary": stick.request.temporary,
+        "home": _home_record(stick),
+        "swap": None
+        if rooms.swap is None
+        else _file(stick, SWAP_NAME, rooms.swap, stick.request.identities.swap),
+        "words": list(installed.words),
+    }
+
+
+def _overlay_path(stick: Stick) -> str:
+    if stick.installed.overlay is PersistenceKind.DIRECT:
+        return f"{stick.directory}/{stick.payload.root_name}"
+    return stick.installed.overlay_path
+
+
+def _home_record(stick: Stick) -> dict[str, object] | None:
+    size, wish, ids = stick.rooms.home, stick.request.home, stick.request.identities
+    if size is None or wish is None:
+        return None
+    uuid = ids.home_luks if wish.encrypted else ids.home_filesystem
+    record = _file(stick, HOME_NAME, size, uuid)
+    if wish.partition:
+        record |= {"path": None, "partition": str(ids.home)}
+    return {**record, "encrypted": wish.encrypted}
+
+
+def _file(stick: Stick, name: str, size: int, uuid: UUID) -> dict[str, object]:
+    return {"path": posixpath.join(stick.directory, name), "size": size, "uuid": str(uuid)}

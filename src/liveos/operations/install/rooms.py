@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where everything on a new stick lies, and how large it is; or that it does not fit."""
+
+from collections.abc import Iterator
+
+from liveos.errors import NoSpaceError
+from liveos.formats import swap
+from liveos.host.volumes import BLOCK, ext4_capacity, ext4_size
+from liveos.medium.home.updates import UpdateFile
+from liveos.medium.model import PersistenceKind
+from liveos.operations.install.layout import ALIGNMENT, Layout, lay_out, least_size, with_home
+from liveos.operations.install.overlay import most_useful, store_size
+from liveos.operations.install.payload import Payload
+from liveos.operations.install.sizes import Shares, Wish, Wishes, least_room, share_out
+from liveos.operations.install.stick import InstallRequest, Rooms
+from liveos.sizes import Size, format_size
+
+_MIB = 1 << 20
+_RECORD_SIZE = 64 * 1024
+_EXTENTS = 64 * 1024  # what the extent tree of a file may need
+_PIECES = 3  # overlay, home, swap
+
+
+def share_rooms(
+    request: InstallRequest,
+    payload: Payload,
+    size: int,
+    kind: PersistenceKind | None,
+    updates: tuple[UpdateFile, ...] = (),
+) -> Rooms:
+    """The layout of a stick of ``size`` bytes, and what each piece of memory gets.
+
+    :raises NoSpaceError: it does not fit, or a piece would be of no use; names the least size.
+    :raises UsageError: no stick whatever could be divided like this.
+    """
+    wishes = _wishes(request, payload, kind)
+    contents = _contents_size(payload, updates)
+    needed = contents + least_room(wishes)
+    layout = lay_out(size, payload.boot_size, request.identities)
+    if layout is None or ext4_capacity(layout.live.size) < needed:
+        raise _too_small(payload, size, layout, wishes, needed)
+    shares = share_out(ext4_capacity(layout.live.size) - contents, wishes)
+    return _rooms(request, layout, shares, kind)
+
+
+def room_table(payload: Payload, rooms: Rooms) -> tuple[tuple[str, int], ...]:
+    """Where the space goes: partitions, and behind ``:`` what lies in one."""
+    home = None if rooms.layout.home else rooms.home
+    pieces = (("overlay", rooms.overlay), ("home.img", home), ("swap.img", rooms.swap))
+    inner = [(payload.root_name, payload.root_size)]
+    inner += [(name, size) for name, size in pieces if size is not None]
+    free = ext4_capacity(rooms.layout.live.size) - sum(_blocks(size) for _, size in inner)
+    return (
+        *rooms.layout.table(),
+        ("ESP: kernel, initramfs, loaders", payload.boot_size),
+        *((f"LIVE: {name}", size) for name, size in inner),
+        ("LIVE: free", max(0, free)),
+    )
+
+
+def _wishes(request: InstallRequest, payload: Payload, kind: PersistenceKind | None) -> Wishes:
+    home = request.home
+    has_overlay = kind is not None and kind is not PersistenceKind.DIRECT
+    return Wishes(
+        overlay=request.overlay if has_overlay else None,
+        home=None if home is None else _aligned(home.size) if home.partition else home.size,
+        swap=request.swap,
+        shared=kind is PersistenceKind.DIRECTORY,
+        encrypted=home is not None and home.encrypted,
+        overlay_most=most_useful(payload.image, kind),
+    )
+
+
+def _aligned(wish: Wish) -> Wish:
+    """A partition has whole units of the alignment; what is asked for is the least."""
+    if isinstance(wish, Size) and wish.bytes is not None:
+        return Size(bytes=-(-wish.bytes // ALIGNMENT) * ALIGNMENT)
+    return wish
+
+
+def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...]) -> int:
+    """Bytes of LIVE that are not memory."""
+    texts = sum(_blocks(len(file.text)) for file in updates)
+    return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS
+
+
+def _too_small(
+    payload: Payload, size: int, layout: Layout | None, wishes: Wishes, needed: int
+) -> NoSpaceError:
+    table = layout.table() if layout else (("ESP", payload.boot_size),)
+    parts = ", ".join(f"{name} {format_size(part)}" for name, part in table)
+    contents = " and ".join((f"{format_size(payload.root_size)} of image", *_words(wishes)))
+    least = least_size(payload.boot_size, ext4_size(needed))
+    return NoSpaceError(
+        f"{format_size(size)} is too small ({parts}): LIVE must hold {contents}",
+        hint=f"the least size is {-(-least // _MIB)}M",
+    )
+
+
+def _words(wishes: Wishes) -> Iterator[str]:
+    """Sizes in bytes that were asked for; others adapt themselves."""
+    wished = (("overlay", wishes.overlay), ("home", wishes.home), ("swap", wishes.swap))
+    for name, wish in wished:
+        if isinstance(wish, Size) and wish.bytes is not None:
+            yield f"{format_size(wish.bytes)} of {name}"
+        elif wish is not None:
+            yield f"some {name}"
+
+
+def _rooms(
+    request: InstallRequest, layout: Layout, shares: Shares, kind: PersistenceKind | None
+) -> Rooms:
+    notes = shares.notes
+    overlay, home = shares.overlay, shares.home
+    if overlay is not None and kind is PersistenceKind.SNAPSHOT:
+        overlay, more = store_size(overlay)
+        notes += more
+    if home is not None and request.home is not None and request.home.partition:
+        home = home // ALIGNMENT * ALIGNMENT
+        layout = with_home(layout, home, request.identities.home)
+    return Rooms(
+        layout,
+        overlay=_down(overlay, BLOCK),
+        home=_down(home, _MIB),
+        swap=_down(shares.swap, swap.PAGE),
+        notes=notes,
+    )
+
+
+def _down(size: int | None, unit: int) -> int | None:
+    return None if size is None else size // unit * unit
+
+
+def _blocks(size: int) -> int:
+    """Bytes that a file of ``size`` takes on ext4, with what its extent tree may need."""
+    return -(-size // BLOCK) * BLOCK + _EXTENTS

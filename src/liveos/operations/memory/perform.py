@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the steps that put memory, and an unpacked root, on a new stick are done."""
+
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import assert_never
+
+from liveos.errors import UnsupportedError, UsageError
+from liveos.formats.binary import ByteSink, ByteSource, FileSource, FormatError
+from liveos.formats.exception_store import writer
+from liveos.formats.exception_store.geometry import Geometry
+from liveos.formats.swap import SwapHeader
+from liveos.formats.tree import FileTree
+from liveos.host import disk, ext4
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.folder import DescriptorFile, StoredFile
+from liveos.host.luks import HEADER_SIZE, new_volume
+from liveos.host.memory_file import MemoryFile, memory_file
+from liveos.host.run import run
+from liveos.host.transfer import ReadAhead, pieces
+from liveos.host.volumes import Ext4Volume
+from liveos.medium.home.locate import open_root
+from liveos.medium.overlay.origin import origin_of
+from liveos.operations.home.filesystem import copy_used, new_filesystem
+from liveos.operations.memory.steps import (
+    MakeHomePartition,
+    MakeOverlayImage,
+    MakeSwap,
+    MemoryStep,
+    StartStore,
+    Unpack,
+)
+from liveos.operations.perform import Session, Written, bytes_of
+from liveos.operations.steps import Place
+
+_SNAPSHOT = Geometry(8)
+_UPPER, _WORK = "/overlayfs", "/ovlwork"
+_WINDOW = 128 << 20  # bytes after which what was unpacked is made durable
+
+
+def perform_memory_step(step: MemoryStep, session: Session) -> None:
+    """Do one step; ``liveos.operations.execute`` alone calls this."""
+    match step:
+        case Unpack():
+            _unpack(step, session)
+        case StartStore():
+            _start_store(step)
+        case MakeOverlayImage():
+            _make_overlay_image(step, session)
+        case MakeSwap():
+            _make_swap(step)
+        case MakeHomePartition():
+            _make_home_partition(step, session)
+        case _:
+            assert_never(step)
+
+
+def _unpack(step: Unpack, session: Session) -> None:
+    """The file has all its blocks; those of zeros stay unwritten extents, which read as zeros."""
+    digest = hashlib.sha256()
+    with _nested(step) as source, _new_file(step.place, step.size) as file:
+        offset = unsafe = 0
+        for piece in pieces(source, step.size):
+            digest.update(piece)
+            if any(piece):
+                file.write_at(offset, piece)
+                unsafe += len(piece)
+            offset += len(piece)
+            if unsafe >= _WINDOW or offset == step.size:
+                file.flush()
+                unsafe = 0
+                session.reporter.progress(offset, step.size)
+            session.poll()
+    session.note(Written(step.place, step.size, digest.hexdigest(), copied=True))
+
+
+@contextmanager
+def _nested(step: Unpack) -> Iterator[ByteSource]:
+    """The bytes of the filesystem in an image.
+
+    :raises UnsupportedError: the image is damaged, or is not what it was when this was planned.
+    """
+    name = f"{step.file.container}:{step.file.path}"
+    try:
+        with FileSource(step.file.container) as container:
+            origin = origin_of(bytes_of(step.file, container), name, step.file.container)
+            with ReadAhead(_whole(origin.source, step)) as source:
+                yield source
+    except FormatError as error:
+        raise UnsupportedError(f"the source of {step.place} is damaged: {error}") from error
+
+
+def _whole(source: ByteSource | None, step: Unpack) -> ByteSource:
+    if source is None or source.size != step.size:
+        raise FormatError(f"{step.nested} is not in it any more")
+    return source
+
+
+def _start_store(step: StartStore) -> None:
+    directory, name = posixpath.split(step.place.path)
+    with Ext4Folder(_volume(step.place), directory).open(name, writable=True) as file:
+        writer.create(file, _SNAPSHOT)
+
+
+def _make_overlay_image(step: MakeOverlayImage, session: Session) -> None:
+    with _overlay_filesystem(step) as filesystem, _new_file(step.place, step.size) as file:
+        copy_used(filesystem, file, session.reporter.progress, zeros=False)
+        file.flush()
+    _keep_private(step.place)
+
+
+@contextmanager
+def _overlay_filesystem(step: MakeOverlayImage) -> Iterator[MemoryFile]:
+    """boot-contract.md 1.3, step 6: what must be in it."""
+    with memory_file("overlay", size=step.size) as file:
+        volume = Ext4Volume(file.path, 0, step.size)
+        run(volume.make("overlay", step.uuid, step.features))
+        ext4.make_directory(volume, _UPPER, step.selinux)
+        ext4.make_directory(volume, _WORK, step.selinux)
+        run(volume.check())
+        yield file
+
+
+def _make_swap(step: MakeSwap) -> None:
+    """Its blocks count as written, because kernels took unwritten ones for holes.
+
+    What they hold is of no account, and nobody but root can read it.
+    """
+    volume, path = _volume(step.place), step.place.path
+    runs = ext4.allocate(volume, path, step.size)
+    _keep_private(step.place)
+    header = SwapHeader(step.size, step.uuid, step.label).pack()
+    with disk.opened(volume.path) as descriptor:
+        disk.write_all(descriptor, volume.offset + runs[0].offset, header)
+    disk.sync(volume.path)
+    ext4.mark_written(volume, path, runs)
+
+
+def _make_home_partition(step: MakeHomePartition, session: Session) -> None:
+    """Zeros are written, too: what the device held before must not show."""
+    size = step.size - (HEADER_SIZE if step.encryption else 0)
+    with (
+        _root_for(step) as root,
+        new_filesystem(
+            size, step.uuid, step.features, user=step.user, root=root, targeted=step.targeted
+        ) as filesystem,
+        disk.opened(step.path) as descriptor,
+    ):
+        file = DescriptorFile(descriptor, step.size, step.offset)
+        copy_used(filesystem, _sink(step, file), session.reporter.progress, zeros=True)
+        file.flush()
+
+
+def _root_for(step: MakeHomePartition) -> AbstractContextManager[FileTree | None]:
+    """The files of the image, where a user's directory is made from them."""
+    return nullcontext() if step.user is None else open_root(step.spec)
+
+
+def _sink(step: MakeHomePartition, file: StoredFile) -> ByteSink:
+    if step.encryption is None:
+        return file
+    if step.encryption.key is None:
+        raise UsageError("an encrypted home needs a key", hint="add --key-file FILE")
+    return new_volume(file, step.size, step.encryption.uuid, step.encryption.key)
+
+
+@contextmanager
+def _new_file(place: Place, size: int) -> Iterator[StoredFile]:
+    directory, name = posixpath.split(place.path)
+    with Ext4Folder(_volume(place), directory).create(name, size) as file:
+        yield file
+
+
+def _keep_private(place: Place) -> None:
+    """Memory holds what the users of a system keep from each other."""
+    ext4.debugfs(_volume(place).edit(), [f"set_inode_field {place.path} mode 0100600"])
+
+
+def _volume(place: Place) -> Ext4Volume:
+    assert isinstance(place.volume, Ext4Volume)
+    return place.volume

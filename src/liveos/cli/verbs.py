@@ -7,6 +7,7 @@ that function's docstring. A verb's module is imported when the verb is run.
 
 VERBS = {
     "inspect": "Show what a medium holds, layer by layer.",
+    "list": "List the images on a stick, with what each remembers by.",
     "install": "Install an image on a stick, with room to keep changes.",
     "overlay": "See, check, repair and reshape the persistent overlay.",
     "home": "See, make and remove the persistent home.",
@@ -27,6 +28,8 @@ OVERLAY_VERBS = {
     "pack": "Make a small file of an overlay's metadata, without any contents, for a bug report.",
     "resize": "Make a snapshot overlay larger or smaller; what is in it stays.",
     "reset": "Forget every change: make the overlay an empty one of the same size.",
+    "create": "Give an installed image an overlay that it was installed without.",
+    "remove": "Delete the overlay of an image, with every change in it.",
 }
 """Verbs after ``overlay``: functions of the modules ``liveos.cli.overlay.NAME``."""
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts of a medium as the document that scripts rely on (``liveos/inspect/1``)."""
+"""Facts of a medium as the documents that scripts rely on."""
 
 from typing import Any
 
+from liveos.medium.listing import ListedImage, Listing
 from liveos.medium.menus.text import kernel_line
 from liveos.medium.model import (
     Boot,
@@ -17,6 +18,7 @@ from liveos.medium.model import (
     Root,
     Store,
 )
+from liveos.medium.overlay.room import Room
 from liveos.medium.persistence import usable_kinds
 from liveos.report import Finding
 
@@ -38,6 +40,38 @@ def to_document(medium: Medium) -> Document:
         "partitions": [_partition(partition) for partition in medium.partitions],
         "implanted_md5": None if md5 is None else {"md5": md5.md5, "supported": md5.supported},
         "warnings": [_finding(finding) for finding in medium.warnings],
+    }
+
+
+def listing_document(listing: Listing) -> Document:
+    """The images in short (``liveos/list/1``)."""
+    return {
+        "kind": str(listing.kind),
+        "path": str(listing.path),
+        "label": listing.label,
+        "size": listing.size,
+        "free_size": listing.free,
+        "images": [_listed(each) for each in listing.images],
+        "warnings": [_finding(finding) for finding in listing.warnings],
+    }
+
+
+def _listed(listed: ListedImage) -> Document:
+    image, room = listed.image, listed.room or Room()
+    overlay = _overlay(image.overlay)
+    if overlay is not None:
+        overlay |= {"size": room.size, "free_size": room.free, "fullness": room.fullness}
+    return {
+        "name": image.name,
+        "title": listed.title,
+        "default": listed.is_default,
+        "family": str(image.family),
+        "root": {"form": listed.form, **_root(image.root)},
+        "dracut": listed.dracut,
+        "kernel": listed.kernel,
+        "overlay": overlay,
+        "home": _store(image.home),
+        "swap": _store(image.swap),
     }
 
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """``inspect``: bytes to facts. Reads what is needed, changes nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from liveos.errors import NotPermittedError, UnsupportedError, UsageError
 from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.iso9660 import isomd5
-from liveos.medium.images import find_images
+from liveos.medium.images import Found, find_images
 from liveos.medium.loaders import read_boot
 from liveos.medium.model import Family, Image, ImplantedMd5, Medium, MediumKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
@@ -26,13 +28,24 @@ def inspect(path: Path) -> Medium:
     :raises NotPermittedError: the operating system does not let us read it.
     :raises UsageError: there is no such file.
     """
+    with opened(path) as (scene, source):
+        return _facts(scene, source)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Scene, ByteSource | None]]:
+    """What a path holds, open to be looked into, and its bytes where it is no directory.
+
+    Errors are those of `inspect`, also for what fails while it is looked into.
+    """
     try:
         if path.is_dir():
-            return _facts(scene_of_directory(path), None)
+            yield scene_of_directory(path), None
+            return
         if not (path.is_file() or path.is_block_device()) and path.exists():
             raise UnsupportedError(f"{path} is neither a file nor a block device", hint=_HINT)
         with FileSource(path) as source:
-            return _facts(scene_of_file(path, source), source)
+            yield scene_of_file(path, source), source
     except FormatError as error:
         raise UnsupportedError(f"{path}: {error}", hint=_HINT) from error
     except PermissionError as error:
@@ -45,8 +58,8 @@ def inspect(path: Path) -> Medium:
 
 
 def _facts(scene: Scene, source: ByteSource | None) -> Medium:
-    found = find_images(scene)
-    images = found.images or _bare_image(scene)
+    found = images_of(scene)
+    images = found.images
     medium = Medium(
         path=scene.path,
         kind=scene.kind,
@@ -59,6 +72,12 @@ def _facts(scene: Scene, source: ByteSource | None) -> Medium:
     )
     warnings = (*scene.findings, *found.findings, *find_warnings(medium))
     return replace(medium, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def images_of(scene: Scene) -> Found:
+    """The images of a medium; a filesystem that is itself a root counts as one."""
+    found = find_images(scene)
+    return found if found.images else Found(_bare_image(scene), found.findings)
 
 
 def _bare_image(scene: Scene) -> tuple[Image, ...]:

@@ -19,6 +19,7 @@ WITH_SOURCE = {
     "home status": ["{source}"],
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
+    "list": ["{source}"],
     "overlay check": ["{source}"],
     "overlay compact": ["--yes", "{source}"],
     "overlay diff": ["{source}"],
@@ -97,7 +98,7 @@ def test_missing_source(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("reader", ["inspect", "install"])
+@pytest.mark.parametrize("reader", ["inspect", "install", "list"])
 @pytest.mark.parametrize("content", [b"", b"x", b"\0" * 70000, b"\x7fELF" * 5000])
 def test_a_source_that_is_nothing_known(
     reader: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -111,7 +112,7 @@ def test_a_source_that_is_nothing_known(
     assert list(tmp_path.iterdir()) == [source]
 
 
-@pytest.mark.parametrize("file_reader", sorted({*WITH_SOURCE} & {*VERBS} - {"inspect"}))
+@pytest.mark.parametrize("file_reader", sorted({*WITH_SOURCE} & {*VERBS} - {"inspect", "list"}))
 def test_a_directory_where_a_file_is_wanted(
     file_reader: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

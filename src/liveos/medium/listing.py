@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The images of a medium in short: what each is, what starts it, and what it remembers by."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liveos.formats.binary import FormatError
+from liveos.medium.images import best_initramfs
+from liveos.medium.inspect import images_of, opened
+from liveos.medium.model import Container, Entry, Image, Kernel, MediumKind
+from liveos.medium.overlay.room import Room, room_of
+from liveos.medium.payloads import Payload, find_payloads
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume
+from liveos.report import Finding
+
+_RECORD = "image.json"
+_LARGEST_RECORD = 1 << 20
+_FIRST_WORDS = ("Start ", "Run ", "Boot ")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """An image with what a person asks of it first.
+
+    ``title`` is the volume label of the ISO that it came from, as far as that is recorded, or what
+    its first boot entry calls it. ``is_default`` means that the menu starts it by itself.
+    """
+
+    image: Image
+    title: str | None
+    is_default: bool
+    dracut: str | None
+    kernel: str | None
+    room: Room | None
+
+    @property
+    def form(self) -> str:
+        """How the root lies in its container: ``nested``, ``flat``, or ``plain`` without one."""
+        root = self.image.root
+        if root.container is Container.NONE:
+            return "plain"
+        return "flat" if root.is_flat else "nested"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The images of a medium. ``free`` are bytes that further ones could have, where known."""
+
+    path: Path
+    kind: MediumKind
+    label: str | None
+    size: int | None
+    free: int | None
+    images: tuple[ListedImage, ...]
+    warnings: tuple[Finding, ...]
+
+
+def list_images(path: Path) -> Listing:
+    """The images of an ISO, image file, stick, device or directory; errors are as of `inspect`."""
+    with opened(path) as (scene, _):
+        found = images_of(scene)
+        payloads = find_payloads(scene) or (None,) * len(found.images)
+        listed = tuple(map(_listed, (scene,) * len(payloads), payloads, found.images))
+        free = next((_free(payload.volume) for payload in payloads if payload), None)
+        warnings = (*scene.findings, *found.findings)
+    return Listing(scene.path, scene.kind, scene.label, scene.size, free, listed, warnings)
+
+
+def _listed(scene: Scene, payload: Payload | None, image: Image) -> ListedImage:
+    best = best_initramfs(image.initramfs)
+    room = None
+    if payload is not None and image.overlay is not None:
+        room = room_of(payload.volume, image.overlay, image.root)
+    return ListedImage(
+        image=image,
+        title=_title(scene, payload, image),
+        is_default=any(entry.default for entry in image.entries),
+        dracut=best.dracut if best else None,
+        kernel=_kernel(image) or (best.kernel if best else None),
+        room=room,
+    )
+
+
+def _kernel(image: Image) -> str | None:
+    """The version of the kernel that starts by itself, else of the first one."""
+    defaults = {entry.kernel for entry in image.entries if entry.default}
+    ranked = sorted(image.kernels, key=lambda kernel: not _is_named(kernel, defaults))
+    return ranked[0].version if ranked else None
+
+
+def _is_named(kernel: Kernel, paths: Iterable[str | None]) -> bool:
+    return any(path and path.casefold() == kernel.file.path.casefold() for path in paths)
+
+
+def _title(scene: Scene, payload: Payload | None, image: Image) -> str | None:
+    if scene.kind is MediumKind.ISO:
+        return scene.label
+    recorded = None if payload is None else _recorded_label(payload.volume, payload.directory)
+    return recorded or _entry_title(image.entries) or image.root.label
+
+
+def _recorded_label(volume: Volume, directory: str) -> str | None:
+    """What the record beside an image says of its source, if there is one that can be read."""
+    node = volume.find_file(f"/{directory}/{_RECORD}")
+    if node is None or node.size > _LARGEST_RECORD:
+        return None
+    try:
+        record: Any = json.loads(volume.tree.open(node).read_at(0, node.size))
+        label = record["source"]["label"]
+    except (FormatError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return label if isinstance(label, str) and label else None
+
+
+def _entry_title(entries: Iterable[Entry]) -> str | None:
+    # The default of a menu may be an entry that checks the medium first.
+    ranked = sorted(entries, key=lambda entry: (entry.live_source is None, entry.checks_media))
+    if not ranked:
+        return None
+    title = ranked[0].title.strip()
+    for word in _FIRST_WORDS:
+        title = title.removeprefix(word)
+    return title or None
+
+
+def _free(volume: Volume) -> int | None:
+    if volume.size is None or volume.used_size is None:
+        return None
+    return max(0, volume.size - volume.used_size)

@@ -24,6 +24,7 @@ MAN_PAGE = (CHECKOUT / "man" / "liveos.8").read_text()
 # Modules that no test imports, and the test file that goes through them.
 TESTED_THROUGH = {
     "liveos.cli.inspect": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.list": "tests/unit/cli/test_list_view.py",
     "liveos.cli.options": "tests/unit/cli/test_verbs.py",
     "liveos.cli.proof_view": "tests/unit/cli/test_prove.py",
     "liveos.cli.prove": "tests/unit/cli/test_prove.py",
@@ -44,8 +45,8 @@ TESTED_THROUGH = {
     "liveos.medium.overlay.changes.names": "tests/unit/medium/overlay/changes/test_hostile.py",
     "liveos.medium.root": "tests/unit/medium/test_inspect.py",
     "liveos.medium.scene": "tests/unit/medium/test_inspect.py",
-    "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
     "liveos.medium.use_at_boot": "tests/tools/medium/test_memory.py",
+    "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
     "liveos.operations.overlay.perform.compact": "tests/tools/operations/overlay/test_compact.py",
     "liveos.operations.overlay.perform.merge": "tests/tools/operations/overlay/test_merge.py",
     "liveos.operations.overlay.perform.step": "tests/tools/operations/overlay/test_merge.py",

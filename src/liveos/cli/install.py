@@ -3,17 +3,20 @@
 
 import shlex
 import time
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from liveos.cli.home.options import KeyFile
 from liveos.cli.options import DryRun, Yes
 from liveos.cli.output import Output
 from liveos.errors import UsageError
 
 if TYPE_CHECKING:
+    from liveos.operations.install import InstallRequest
     from liveos.operations.plan import Plan
 
 
@@ -23,6 +26,8 @@ class OverlayKind(StrEnum):
     AUTO = "auto"
     SNAPSHOT = "snapshot"
     DIRECTORY = "directory"
+    IMAGE = "image"
+    DIRECT = "direct"
 
 
 Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="An ISO or another LiveOS medium.")]
@@ -36,10 +41,47 @@ Erase = Annotated[bool, typer.Option("--erase", help="Allow to overwrite what is
 OverlayOption = Annotated[
     str,
     typer.Option(
-        "--overlay", metavar="SIZE", help="Room to keep changes in: 4G, 50%, rest or none."
+        "--overlay", metavar="SIZE", help="Room to keep changes in: 4G, 50%, rest, auto or none."
     ),
 ]
-KindOption = Annotated[OverlayKind, typer.Option("--overlay-kind", help="How changes are kept.")]
+KindOption = Annotated[
+    OverlayKind,
+    typer.Option(
+        "--overlay-kind",
+        help="How changes are kept: auto takes what suits the image; direct writes to its root.",
+    ),
+]
+ReadOnly = Annotated[
+    bool,
+    typer.Option(
+        "--read-only-overlay",
+        help="Keep changes only when that is chosen in the menu; use earlier ones always.",
+    ),
+]
+Temporary = Annotated[
+    str | None,
+    typer.Option(
+        "--temporary",
+        metavar="SIZE",
+        help="Room in memory where changes are not kept, of images with a snapshot overlay.",
+    ),
+]
+Uncompressed = Annotated[
+    bool,
+    typer.Option("--uncompressed", help="Unpack the root, so that nothing is decompressed later."),
+]
+Swap = Annotated[
+    str | None,
+    typer.Option("--swap", metavar="SIZE", help="Make swap space of this size: 2G, 10% or rest."),
+]
+HomeSize = Annotated[
+    str | None,
+    typer.Option("--home", metavar="SIZE", help="Make a home of its own: 4G, 30%, rest or auto."),
+]
+HomePartition = Annotated[
+    bool, typer.Option("--home-partition", help="Give the home a partition instead of a file.")
+]
+PlainHome = Annotated[bool, typer.Option("--plain-home", help="Do not encrypt the home.")]
 Label = Annotated[
     str | None, typer.Option("--label", metavar="TEXT", help="Label of the filesystem LIVE.")
 ]
@@ -66,8 +108,16 @@ def install(
     *,
     size: SizeOption = None,
     erase: Erase = False,
-    overlay: OverlayOption = "rest",
+    overlay: OverlayOption = "auto",
     overlay_kind: KindOption = OverlayKind.AUTO,
+    read_only_overlay: ReadOnly = False,
+    temporary: Temporary = None,
+    uncompressed: Uncompressed = False,
+    home: HomeSize = None,
+    home_partition: HomePartition = False,
+    plain_home: PlainHome = False,
+    key_file: KeyFile = None,
+    swap: Swap = None,
     label: Label = None,
     name: Name = "LiveOS",
     kernel_args: KernelArguments = None,
@@ -79,8 +129,7 @@ def install(
 ) -> None:
     """Install an image on a stick, with room to keep changes."""
     from liveos.cli.consent import consent, show_plan
-    from liveos.host.target import look_at
-    from liveos.medium.inspect import inspect
+    from liveos.cli.install_home import home_request, needs_key, wish, with_key
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.sizes import parse_bytes, parse_size
@@ -88,8 +137,13 @@ def install(
     request = operation.InstallRequest(
         size=None if size is None else parse_bytes(size),
         erase=erase,
-        overlay=None if overlay == "none" else parse_size(overlay),
+        overlay=None if overlay == "none" else wish(overlay),
         overlay_kind=None if overlay_kind == "auto" else PersistenceKind(overlay_kind),
+        readonly=read_only_overlay,
+        temporary=None if temporary is None else parse_bytes(temporary),
+        uncompressed=uncompressed,
+        home=home_request(home, partition=home_partition, plain=plain_home, key_file=key_file),
+        swap=None if swap is None else parse_size(swap),
         label=label,
         name=name,
         kernel_arguments=_kernel_words(kernel_args or ""),
@@ -97,12 +151,29 @@ def install(
         verify=not no_verify,
         timeout=timeout,
     )
-    plan = operation.plan(request, inspect(source), look_at(target, source))
+    plan = _plan(request, source, target)
     if dry_run:
         show_plan(output, plan)
         return
-    consent(output, plan, yes=yes)
-    _carry_out(output, plan, target)
+    with ExitStack() as stack:
+        if needs_key(request):
+            plan = stack.enter_context(with_key(plan, key_file))
+        consent(output, plan, yes=yes)
+        _carry_out(output, plan, target)
+
+
+def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
+    from liveos.host.target import look_at
+    from liveos.medium.home.locate import open_root
+    from liveos.medium.home.mounting import read_live_system
+    from liveos.medium.inspect import inspect
+    from liveos.operations.install import planning as operation
+
+    facts, place, system = inspect(source), look_at(target, source), None
+    if len(facts.images) == 1 and (request.home is not None or request.swap is not None):
+        with open_root(str(source)) as tree:
+            system = None if tree is None else read_live_system(tree)
+    return operation.plan(request, facts, place, system)
 
 
 def _kernel_words(text: str) -> tuple[str, ...]:

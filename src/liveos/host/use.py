@@ -15,6 +15,19 @@ def use_of(path: Path) -> str | None:
     return next(_loop_devices_of(path), None)
 
 
+def use_of_upper(directory: Path) -> str | None:
+    """What a directory is the upper one of (proc(5), mountinfo); None when of nothing."""
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+            fields, _, rest = line.partition(" - ")
+            for option in rest.partition(",")[2].split(","):
+                name, _, path = option.partition("=")
+                with suppress(OSError):
+                    if name == "upperdir" and directory.samefile(path):
+                        return f"it is the upper directory of {fields.split()[4]}"
+    return None
+
+
 def sysfs_directory(device: Path) -> Path:
     """Where the kernel describes a block device."""
     number = device.stat().st_rdev

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from liveos.errors import RefusedError, UnsupportedError
-from liveos.formats.binary import FormatError
+from liveos.formats.binary import FileSource, FormatError, Window
 from liveos.formats.ext4.attributes import xattr_block
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.records import Inode
+from liveos.formats.ext4.replay import recover
 from liveos.formats.ext4.superblock import Incompat, RoCompat
 from liveos.formats.ext4.xattrs import block_owners, with_owners
 from liveos.formats.tree import FileKind, Node
-from liveos.host.folders.ext4_editor import Ext4Editor, directories, find
+from liveos.host.folders.ext4_editor import Ext4Editor, directories, find, regular_file
 from liveos.host.folders.ext4_scratch import Change
 from liveos.host.folders.ext4_window import window
 from liveos.host.folders.folder import already_there
@@ -96,6 +97,21 @@ def remove_tree(volume: Ext4Volume, directory: str, name: str) -> None:
                 f"{posixpath.join(directory, name)} cannot be removed: {error}",
                 hint=f"check the filesystem first: e2fsck -f '{volume}'",
             ) from error
+
+
+def keep_private(volume: Ext4Volume, directory: str, name: str) -> None:
+    """Let nobody but its owner read a file."""
+    with _editor(volume, directory) as editor:
+        node = regular_file(editor.fs, directory, name)
+        editor.apply(Change([f"set_inode_field {editor.path(name)} mode 0100600"], (node,)))
+
+
+def directory_names(volume: Ext4Volume, directory: str) -> tuple[str, ...]:
+    """The names of the directories in one, sorted; nothing is written."""
+    with FileSource(volume.path) as source:
+        fs = Ext4(recover(Window(source, volume.offset, volume.size)))
+        children = _children(fs, directories(fs, directory)[-1])
+        return tuple(sorted(each.name for each in children if each.kind is FileKind.DIRECTORY))
 
 
 @dataclass(frozen=True, slots=True)

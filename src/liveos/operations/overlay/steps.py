@@ -14,6 +14,7 @@ from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.medium.overlay.locate import OpenOverlay, open_overlay
 from liveos.operations.overlay.mending import Choices
+from liveos.operations.overlay.whole_steps import WholeOverlayStep
 from liveos.sizes import format_size
 
 COMPACTED = ".new"
@@ -221,4 +222,5 @@ OverlayStep = (
     | RepairStore
     | CompactStore
     | CompactInPlace
+    | WholeOverlayStep
 )

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emptying a store: whatever is cut off, it is the old one or an empty one."""
+"""Emptying a store: whatever is cut off, it is the old one or an empty one; plans for all kinds."""
 
 import random
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveos.errors import UnsupportedError
+from liveos.errors import NoSpaceError, UnsupportedError
 from liveos.formats.exception_store import Geometry, read_header
-from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState, check_store
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.perform.reset import empty
 from liveos.operations.overlay.plans.reset import plan
 from liveos.operations.overlay.steps import ResetStore, Subject
+from liveos.operations.overlay.whole_steps import ResetImage, ResetUpper
 from tests.data.snapshot_cases import Recorded, recorded
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 from tests.unit.formats.exception_store.power_cuts import Device, luck
@@ -24,6 +27,7 @@ from tests.unit.operations.overlay.memory_folder import MemoryFolder
 SECTORS = 2
 CHUNK = SECTORS * 512
 ORIGIN = bytes(400 * CHUNK)
+UUID_OF_IMAGE = UUID(int=7)
 
 
 def filled(changes: int, size: int = 300) -> KernelModel:
@@ -59,7 +63,7 @@ def test_any_store_becomes_an_empty_one(one: Recorded) -> None:
     folder = MemoryFolder(device)
     place = FolderFile(folder, "overlay")  # type: ignore[arg-type]
     found = OpenOverlay(place, PersistenceKind.SNAPSHOT, device, None, None)
-    planned = plan(found, Subject("overlay", None, place))
+    planned = plan(found, Subject("overlay", None, place), UUID_OF_IMAGE)
     (step,) = planned.steps
     assert isinstance(step, ResetStore)
     assert "overlay" in planned.destroys[0]
@@ -73,9 +77,34 @@ def test_any_store_becomes_an_empty_one(one: Recorded) -> None:
         assert step.chunk_sectors == 8
 
 
-@pytest.mark.parametrize("kind", [PersistenceKind.DIRECTORY, PersistenceKind.IMAGE])
-def test_a_filesystem_is_not_emptied(kind: PersistenceKind) -> None:
-    place = FolderFile(MemoryFolder(Device(b"")), "overlay")  # type: ignore[arg-type]
-    found = OpenOverlay(place, kind, Device(b""), None, None)
-    with pytest.raises(UnsupportedError, match="OverlayFS"):
-        plan(found, Subject("overlay", None, place))
+def test_a_directory_is_exchanged(tmp_path: Path) -> None:
+    place = FolderFile(HostFolder(tmp_path), "overlay")
+    (tmp_path / "unused-ovlwork").mkdir()
+    found = OpenOverlay(place, PersistenceKind.DIRECTORY, None, None, None)
+    planned = plan(found, Subject("stick", None, place), UUID_OF_IMAGE)
+    assert planned.steps == (ResetUpper(place, None),)
+    assert planned.destroys == (f"every change kept in {place}",)
+    assert planned.notes == (f"{tmp_path}/unused-ovlwork, left by a run that was cut off, goes",)
+
+
+def test_an_image_is_replaced_by_one_of_its_size(tmp_path: Path) -> None:
+    place = FolderFile(HostFolder(tmp_path), "overlay")
+    found = OpenOverlay(place, PersistenceKind.IMAGE, Device(bytes(1 << 20)), None, None)
+    (step,) = plan(found, Subject("stick", None, place), UUID_OF_IMAGE).steps
+    assert isinstance(step, ResetImage)
+    assert (step.size, step.filesystem.uuid) == (1 << 20, UUID_OF_IMAGE)
+    assert step.filesystem.selinux is None
+
+
+def test_an_image_needs_room_for_a_second_one() -> None:
+    place = FolderFile(MemoryFolder(Device(b""), room=1000), "overlay")  # type: ignore[arg-type]
+    found = OpenOverlay(place, PersistenceKind.IMAGE, Device(bytes(1 << 20)), None, None)
+    with pytest.raises(NoSpaceError, match="1 MiB"):
+        plan(found, Subject("stick", None, place), UUID_OF_IMAGE)
+
+
+def test_a_root_that_is_written_to_itself_is_not_emptied() -> None:
+    place = FolderFile(MemoryFolder(Device(b"")), "rootfs.img")  # type: ignore[arg-type]
+    found = OpenOverlay(place, PersistenceKind.DIRECT, Device(b""), None, None)
+    with pytest.raises(UnsupportedError, match="written to itself"):
+        plan(found, Subject("stick", None, place), UUID_OF_IMAGE)

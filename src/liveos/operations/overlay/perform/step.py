@@ -10,6 +10,7 @@ from liveos.operations.overlay.perform.repair import repair_store
 from liveos.operations.overlay.perform.reset import reset_store
 from liveos.operations.overlay.perform.resize import resize_store
 from liveos.operations.overlay.perform.restore import restore_into, restore_new
+from liveos.operations.overlay.perform.whole import perform_whole_overlay_step
 from liveos.operations.overlay.steps import (
     CompactInPlace,
     CompactStore,
@@ -22,6 +23,7 @@ from liveos.operations.overlay.steps import (
     RestoreNew,
     WriteMerged,
 )
+from liveos.operations.overlay.whole_steps import WholeOverlayStep
 from liveos.report import Reporter
 
 
@@ -29,6 +31,9 @@ def perform_overlay_step(  # noqa: C901 - one case for each kind of step
     step: OverlayStep, reporter: Reporter
 ) -> None:
     """Do one step; ``liveos.operations.execute`` alone calls this."""
+    if isinstance(step, WholeOverlayStep):
+        perform_whole_overlay_step(step, reporter)
+        return
     match step:
         case ResetStore():
             reset_store(step)

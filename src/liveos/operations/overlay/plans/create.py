@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of ``overlay create``: memory for an image that was installed without.
+
+The overlay is made first, whole and durable; then the menu leads to it; then the record says so.
+A cut in between leaves a stick that starts as before, and the next run goes on from there.
+"""
+
+import shlex
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from liveos.errors import RefusedError, UnsupportedError, UsageError
+from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
+from liveos.host.volumes import SAFE_FEATURES
+from liveos.medium.bootline import boot_options
+from liveos.medium.installation import Installation
+from liveos.medium.installed import Installed
+from liveos.medium.model import Overlay, PersistenceKind
+from liveos.operations.install.overlay import choose_kind, most_useful, store_size
+from liveos.operations.install.sizes import AUTO, Wishes, share_out
+from liveos.operations.overlay.plans.words import changes_of_words, rubbish
+from liveos.operations.overlay.whole_steps import (
+    WORK,
+    EmbeddedFilesystem,
+    MakeImage,
+    MakeStore,
+    MakeUpper,
+    WholeOverlayStep,
+    context_of_root,
+)
+from liveos.operations.plan import Plan
+from liveos.sizes import Size
+
+_BLOCK = 4096
+_LATE_KINDS = (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY, PersistenceKind.IMAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayWish:
+    """What is asked for; without a kind the image decides. ``uuid`` is for an image's ext4."""
+
+    uuid: UUID
+    kind: PersistenceKind | None = None
+    size: Size | None = None
+
+
+def plan(found: Installation, wish: OverlayWish) -> Plan:
+    """Give the image an overlay, or go on with one that a run was cut off at.
+
+    :raises RefusedError: it has one that is used.
+    :raises UnsupportedError: the image cannot use it, or nobody but the owner can change its menu.
+    :raises NoSpaceError: there is too little room on LIVE.
+    """
+    _require_identity(found)
+    there = _unused_overlay(found)
+    kind = there.kind if there else choose_kind(found.image, wish.kind)
+    if kind not in _LATE_KINDS:
+        raise UsageError(f"an overlay of the kind {kind} cannot be made later", hint="install anew")
+    _require_match(found, there, wish)
+    installed = replace(found.installed, overlay=kind, readonly=False)
+    _require_menu(found, installed)
+    size, notes = (there.size, ()) if there else _size(found, kind, wish)
+    made = () if there else (_making(found, kind, size, wish),)
+    if there:
+        notes = (f"{found.overlay_place} is there already, and nothing uses it: it is taken",)
+    return Plan(
+        title=f"give {found.image.name} an overlay of the kind {kind}",
+        steps=(*made, *changes_of_words(found, installed, size)),
+        destroys=_destroys(found, kind) if made else (),
+        notes=(*notes, *rubbish(found)),
+        needs=_tools(kind),
+    )
+
+
+def _require_identity(found: Installation) -> None:
+    if not found.installed.uuid:
+        raise UnsupportedError(
+            f"{found.spec} is a directory: it does not tell the UUID by which the initramfs finds"
+            " an overlay",
+            hint="unmount it, and name the device or the image file",
+        )
+
+
+def _unused_overlay(found: Installation) -> Overlay | None:
+    """An overlay at the right place that the menu does not lead to."""
+    overlay, words = found.image.overlay, shlex.quote(found.spec)
+    if overlay is None:
+        return None
+    if overlay.kind is PersistenceKind.DIRECT:
+        raise RefusedError(
+            f"{found.image.name} keeps its changes already: it writes them into {overlay.path}",
+            hint="an overlay over it would hide nothing and keep nothing more",
+        )
+    if found.installed.overlay is not None:
+        raise RefusedError(
+            f"{found.image.name} has an overlay: {overlay.path} ({overlay.kind})",
+            hint=f"liveos overlay status {words} shows it, liveos overlay remove {words} deletes"
+            " it",
+        )
+    return overlay if overlay.path == found.installed.overlay_path else None
+
+
+def _require_match(found: Installation, there: Overlay | None, wish: OverlayWish) -> None:
+    """An overlay that is there is taken as it is, or not at all."""
+    if there is None:
+        return
+    other_kind = wish.kind is not None and wish.kind is not there.kind
+    if other_kind or wish.size is not None:
+        raise RefusedError(
+            f"{there.path} is there already, of the kind {there.kind}, and no boot entry uses it",
+            hint="leave out --kind and --size to use it as it is, or delete it first:"
+            f" liveos overlay remove {shlex.quote(found.spec)}",
+        )
+
+
+def _require_menu(found: Installation, installed: Installed) -> None:
+    if found.menu is not None:
+        return
+    before = boot_options((), replace(installed, overlay=None))
+    words = [word for word in boot_options((), installed) if word not in before]
+    raise UnsupportedError(
+        f"{found.spec} was not made by liveos, and its boot menu is its owner's to change",
+        hint=f"make {installed.overlay_path} there by hand, and add to the kernel line of the boot"
+        f" entry: {' '.join(words)}",
+    )
+
+
+def _size(
+    found: Installation, kind: PersistenceKind, wish: OverlayWish
+) -> tuple[int | None, tuple[str, ...]]:
+    """Bytes of the file, None for a directory; and notes on them."""
+    shared = kind is PersistenceKind.DIRECTORY
+    if shared and wish.size is not None:
+        raise UsageError(
+            "an overlay of the kind directory has no size: it shares what is free on LIVE",
+            hint="leave out --size, or choose --kind image",
+        )
+    wishes = Wishes(
+        overlay=wish.size or AUTO, shared=shared, overlay_most=most_useful(found.image, kind)
+    )
+    shares = share_out(found.folder.free(), wishes, largest_file=found.folder.limit())
+    if shares.overlay is None:
+        return None, shares.notes
+    if kind is not PersistenceKind.SNAPSHOT:
+        return shares.overlay // _BLOCK * _BLOCK, shares.notes
+    size, notes = store_size(shares.overlay)
+    return size, (*shares.notes, *notes)
+
+
+def _making(
+    found: Installation, kind: PersistenceKind, size: int | None, wish: OverlayWish
+) -> WholeOverlayStep:
+    place, selinux = found.overlay_place, context_of_root(targeted=found.targeted)
+    if size is None:
+        return MakeUpper(place, selinux)
+    if kind is PersistenceKind.SNAPSHOT:
+        return MakeStore(place, size)
+    return MakeImage(place, size, EmbeddedFilesystem(wish.uuid, SAFE_FEATURES, selinux))
+
+
+def _destroys(found: Installation, kind: PersistenceKind) -> tuple[str, ...]:
+    if kind is PersistenceKind.DIRECTORY and WORK in found.names:
+        return (f"{found.folder}/{WORK}, a work directory that belongs to no overlay",)
+    return ()
+
+
+def _tools(kind: PersistenceKind) -> tuple[Tool, ...]:
+    maker = (MKE2FS, E2FSCK) if kind is PersistenceKind.IMAGE else ()
+    return (DEBUGFS, MTOOLS, *maker)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in the menu and in ``image.json`` about an image's overlay, brought up to date."""
+
+import json
+
+from liveos.medium.installation import Installation, Record
+from liveos.medium.installed import Installed
+from liveos.medium.menus.grub_places import kernel_lines
+from liveos.operations.menus.change import remembering
+from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
+from liveos.operations.overlay.whole_steps import leftovers
+
+
+def changes_of_words(
+    found: Installation, installed: Installed, size: int | None
+) -> tuple[MenuStep, ...]:
+    """The steps after which the stick starts as ``installed`` says, and its record says so.
+
+    ``size`` is that of the overlay, in bytes; None where it has none. The menu must be ours.
+    """
+    assert found.menu is not None
+    text = remembering(found.menu, installed)
+    steps: list[MenuStep] = []
+    if text != found.menu.text:
+        steps.append(ReplaceMenu(found.menu.place, text))
+    record = None if found.record is None else _noted(found.record, installed, size, text)
+    return (*steps, record) if record else tuple(steps)
+
+
+def _noted(
+    record: Record, installed: Installed, size: int | None, menu: str
+) -> ReplaceRecord | None:
+    """With the overlay, and the words of the first entry; None when it says so already."""
+    overlay = installed.overlay and {
+        "kind": str(installed.overlay),
+        "path": installed.overlay_path,
+        "size": size,
+        "readonly": installed.readonly,
+    }
+    lines = kernel_lines(menu)
+    options = " ".join(lines[0].options) if lines else record.facts.get("options")
+    facts = {**record.facts, "options": options, "overlay": overlay}
+    if facts == record.facts:
+        return None
+    return ReplaceRecord(record.place, json.dumps(facts, indent=1) + "\n")
+
+
+def rubbish(found: Installation) -> tuple[str, ...]:
+    """Notes on what a run that was cut off has left behind."""
+    names = leftovers(found.names, found.overlay_place)
+    return tuple(f"{found.folder}/{name}, left by a run that was cut off, goes" for name in names)

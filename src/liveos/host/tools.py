@@ -72,6 +72,10 @@ E2FSCK = Tool(
     ("e2fsck",), "e2fsprogs", "e2fsprogs", ("install", "overlay", "home"),
     "checks ext4 filesystems in files", ("-V",), minimum="1.45",
 )  # fmt: skip
+RESIZE2FS = Tool(
+    ("resize2fs",), "e2fsprogs", "e2fsprogs", ("home",), "resizes ext4 filesystems",
+    ("-h",), minimum="1.45",
+)  # fmt: skip
 MTOOLS = Tool(
     ("mtools",), "mtools", "mtools", ("install", "boot", "prove", "overlay", "home"),
     "reads and writes FAT filesystems in files", minimum="4.0.18",
@@ -107,6 +111,6 @@ QEMU_IO = Tool(
 )  # fmt: skip
 
 ALL_TOOLS = (
-    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, MTOOLS, BLKID, CRYPTSETUP, DMSETUP, GRUB_MKIMAGE,
-    QEMU, QEMU_IMG, QEMU_IO,
+    SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, RESIZE2FS, MTOOLS, BLKID, CRYPTSETUP, DMSETUP,
+    GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
 )  # fmt: skip

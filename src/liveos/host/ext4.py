@@ -17,6 +17,7 @@ from liveos.host.run import run
 from liveos.host.tools import Command
 from liveos.host.volumes import BLOCK, Ext4Volume
 
+_LONGEST_SCRIPT = 2000  # of what a message shows
 # A row of debugfs's ``dump_extents``: level/depth, entry/entries, logical, physical, length.
 _ROW = re.compile(
     r"^ *(\d+)/ *(\d+) +\d+/ *\d+ +(\d+) - +(\d+) +(\d+) - +(\d+) +(\d+) *(Uninit)?", re.MULTILINE
@@ -114,5 +115,10 @@ def _failure(complaint: str, command: Command, script: str) -> NoSpaceError | To
         return NoSpaceError(f"the filesystem is full: {complaint}")
     return ToolFailedError(
         f"debugfs could not do it: {complaint}",
-        hint=f"the command was: {command}, with the input: {script.strip()!r}",
+        hint=f"the command was: {command}, with the input: {_shortened(script.strip())!r}",
     )
+
+
+def _shortened(script: str) -> str:
+    """A script for thousands of files is no help in a message."""
+    return script if len(script) <= _LONGEST_SCRIPT else script[:_LONGEST_SCRIPT] + " …"

@@ -153,7 +153,7 @@ def _changed(fs: Ext4, copied: Blocks, path: Path) -> Iterator[tuple[int, bytes]
     backups -= known
     free = cache(lambda: free_map(fs))  # seldom asked, and not cheap
     with disk.opened(path, os.O_RDONLY) as descriptor:
-        for block in _blocks_with_data(descriptor, size):
+        for block in blocks_with_data(descriptor, size):
             data = os.pread(descriptor, size, block * size)
             if block in backups or (block not in known and not any(data)):
                 continue
@@ -167,7 +167,7 @@ def _changed(fs: Ext4, copied: Blocks, path: Path) -> Iterator[tuple[int, bytes]
             yield block, data
 
 
-def _blocks_with_data(descriptor: int, size: int) -> Iterator[int]:
+def blocks_with_data(descriptor: int, size: int) -> Iterator[int]:
     """Blocks of a sparse file that are not holes (SEEK_DATA of lseek(2))."""
     end = os.lseek(descriptor, 0, os.SEEK_END)
     position = 0

@@ -78,13 +78,7 @@ def require_changeable(fs: Ext4, volume: Ext4Volume) -> None:
     :raises RefusedError: only e2fsck can say what is right in it.
     """
     superblock = fs.superblock
-    names = feature_names(Incompat, superblock.incompat & ~int(_EDITABLE))
-    names += feature_names(RoCompat, superblock.ro_compat & ~int(_EDITABLE_RO))
-    if names:
-        raise UnsupportedError(
-            f"files of {volume.path} cannot be changed from outside: ext4 with {' '.join(names)}",
-            hint="mount it, and name the file there",
-        )
+    require_known_features(fs, volume.path)
     if not superblock.compat & Compat.has_journal or not superblock.journal_inode:
         raise UnsupportedError(
             f"the ext4 in {volume.path} has no journal of its own, without which a power cut could "
@@ -95,6 +89,18 @@ def require_changeable(fs: Ext4, volume: Ext4Volume) -> None:
         raise _needs_check(volume, "it is marked as having errors")
     if superblock.last_orphan:
         raise _needs_check(volume, "files that were being deleted are left in it")
+
+
+def require_known_features(fs: Ext4, place: object) -> None:
+    """:raises UnsupportedError: a feature is in use that debugfs does not keep up."""
+    superblock = fs.superblock
+    names = feature_names(Incompat, superblock.incompat & ~int(_EDITABLE))
+    names += feature_names(RoCompat, superblock.ro_compat & ~int(_EDITABLE_RO))
+    if names:
+        raise UnsupportedError(
+            f"files of {place} cannot be changed from outside: ext4 with {' '.join(names)}",
+            hint="mount it, and name the file there",
+        )
 
 
 def _journal_block(recovered: RecoveredSource) -> int:

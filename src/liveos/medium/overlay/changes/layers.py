@@ -78,8 +78,12 @@ class OverlayTree(FileTree):
         return None
 
     def open(self, node: Node) -> ByteSource:
-        tree, data = self._data(node.handle)
+        tree, data = self.content(node)
         return tree.open(data)
+
+    def content(self, node: Node) -> tuple[FileTree, Node]:
+        """The tree that has a node's content, and the node there."""
+        return self._data(node.handle)
 
     def attributes(self, node: Node) -> Attributes:
         layered: Layered = node.handle

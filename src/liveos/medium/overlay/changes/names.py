@@ -59,11 +59,13 @@ class Names:
         """Every path of an inode, by its hard links."""
         if inode == ROOT_INODE:
             yield "/"
-        wanted = np.uint32(inode)  # any other type would make numpy copy the column
-        first = int(self._children.searchsorted(wanted))
-        last = int(self._children.searchsorted(wanted, "right"))
-        for row in self._order[first:last].tolist():
+        for row in self._rows(inode):
             yield posixpath.join(self.directory_path(int(self._parents[row])), self._name(row))
+
+    def parents(self, inode: int) -> Iterator[int]:
+        """The directories in which an inode has a name, once for each name."""
+        for row in self._rows(inode):
+            yield int(self._parents[row])
 
     def directory_path(self, directory: int) -> str:
         """The path of a directory; `FormatError` when it is not in the tree."""
@@ -71,6 +73,14 @@ class Names:
         if path is None:
             path = self._paths[directory] = self._find_path(directory)
         return path
+
+    def _rows(self, inode: int) -> list[int]:
+        """Where the names of an inode are in the columns."""
+        wanted = np.uint32(inode)  # any other type would make numpy copy the column
+        first = int(self._children.searchsorted(wanted))
+        last = int(self._children.searchsorted(wanted, "right"))
+        rows: list[int] = self._order[first:last].tolist()
+        return rows
 
     def _find_path(self, directory: int) -> str:
         parts = []

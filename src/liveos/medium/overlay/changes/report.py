@@ -104,16 +104,31 @@ def _store(source: ByteSource) -> ExceptionStore:
         return ExceptionStore(header, source.size, _NO_CHUNKS, _NO_CHUNKS, Tail(), terminated=True)
 
 
-def _of_snapshot(state: _State, against: _State | None) -> Report:
+def pair_of_states(overlay: OpenOverlay) -> tuple[Ext4, Ext4, Bits]:
+    """The root of a snapshot overlay as it is without it and with it, and blocks that can differ.
+
+    :raises UnsupportedError: the root is none that can be read, or another one's.
+    """
+    state = _state(overlay)
+    before, changed = _without_changes(state)
+    return before, state.filesystem, changed
+
+
+def _without_changes(state: _State) -> tuple[Ext4, Bits]:
     changed = _changed_blocks(state)
+    recovered = recover(state.view.origin)
+    changed[recovered.changed_blocks] = True
+    return Ext4(recovered), changed
+
+
+def _of_snapshot(state: _State, against: _State | None) -> Report:
     if against is not None:
         _require_one_root(state, against)
+        changed = _changed_blocks(state)
         before = against.filesystem
         changed |= _changed_blocks(against)
     else:
-        recovered = recover(state.view.origin)
-        changed[recovered.changed_blocks] = True
-        before = Ext4(recovered)
+        before, changed = _without_changes(state)
     survey = Survey.of(state.filesystem)
     return Report(
         compare_states(before, survey, changed),
@@ -164,7 +179,7 @@ def _findings(state: _State) -> tuple[Finding, ...]:
 
 
 def _of_layers(overlay: OpenOverlay, against: OpenOverlay | None) -> Report:
-    tree = _layers(overlay)
+    tree = layers_of(overlay)
     changes = compare_layers(tree) if against is None else _between(overlay, tree, against)
     return Report(changes, upper_usage(tree), tree, _layer_findings(tree))
 
@@ -172,10 +187,11 @@ def _of_layers(overlay: OpenOverlay, against: OpenOverlay | None) -> Report:
 def _between(overlay: OpenOverlay, tree: OverlayTree, against: OpenOverlay) -> Changes:
     if against.kind is PersistenceKind.SNAPSHOT:
         raise _not_one_root(overlay, against)
-    return compare_overlays(_layers(against), tree)
+    return compare_overlays(layers_of(against), tree)
 
 
-def _layers(overlay: OpenOverlay) -> OverlayTree:
+def layers_of(overlay: OpenOverlay) -> OverlayTree:
+    """The root with the upper directory of an overlay over it; :raises FormatError: damage."""
     origin = overlay.need_origin()
     if origin.tree is None:
         raise UnsupportedError(

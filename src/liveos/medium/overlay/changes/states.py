@@ -58,7 +58,7 @@ def compare_states(before: Ext4, after: Survey, changed: Bits) -> Changes:
     return _Comparison(before, after, changed).changes()
 
 
-class _State:
+class State:
     """One state as a `Side`; remembers where it has seen the nodes that it listed."""
 
     def __init__(self, filesystem: Ext4) -> None:
@@ -100,8 +100,8 @@ class _Comparison:
 
     def __init__(self, before: Ext4, survey: Survey, changed: Bits) -> None:
         after = survey.filesystem
-        self._before = _State(before)
-        self._after = _State(after)
+        self._before = State(before)
+        self._after = State(after)
         self._names = survey.names
         self._changed = changed
         inodes = changed_inodes(before, after, changed)

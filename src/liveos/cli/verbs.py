@@ -27,6 +27,7 @@ OVERLAY_VERBS = {
     "restore": "Make a store of a dump or a pack, or put it back into the store it came from.",
     "pack": "Make a small file of an overlay's metadata, without any contents, for a bug report.",
     "resize": "Make a snapshot overlay larger or smaller; what is in it stays.",
+    "convert": "Make an overlay one of another kind; every change in it is kept.",
     "reset": "Forget every change: make the overlay an empty one of the same size.",
     "create": "Give an installed image an overlay that it was installed without.",
     "remove": "Delete the overlay of an image, with every change in it.",
@@ -36,6 +37,8 @@ OVERLAY_VERBS = {
 HOME_VERBS = {
     "status": "Show the home of an image: its kind, size and keys, and what mounts it at boot.",
     "create": "Give an image a home of its own, which a reset of the overlay leaves alone.",
+    "resize": "Make a home larger or smaller; every file in it stays.",
+    "encrypt": "Make a plain home an encrypted one; every file in it stays.",
     "remove": "Delete the home of an image, with every file in it.",
 }
 """Verbs after ``home``: functions of the modules ``liveos.cli.home.NAME``."""

@@ -23,6 +23,8 @@ from liveos.operations.memory.perform import perform_memory_step
 from liveos.operations.memory.steps import MemoryStep
 from liveos.operations.menus.perform import perform_menu_step
 from liveos.operations.menus.steps import MenuStep
+from liveos.operations.overlay.convert_steps import ConvertStep
+from liveos.operations.overlay.perform.convert import perform_convert_step
 from liveos.operations.overlay.perform.step import perform_overlay_step
 from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.perform import Session
@@ -68,6 +70,8 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
             reporter.step(step.title, number, len(plan.steps))
             if isinstance(step, OverlayStep):
                 perform_overlay_step(step, reporter)
+            elif isinstance(step, ConvertStep):
+                perform_convert_step(step, reporter)
             elif isinstance(step, HomeStep):
                 perform_home_step(step, reporter)
             elif isinstance(step, MenuStep):

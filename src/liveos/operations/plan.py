@@ -13,10 +13,11 @@ from liveos.host.tools import Tool
 from liveos.operations.home.steps import HomeStep
 from liveos.operations.memory.steps import MemoryStep
 from liveos.operations.menus.steps import MenuStep
+from liveos.operations.overlay.convert_steps import ConvertStep
 from liveos.operations.overlay.steps import OverlayStep
 from liveos.operations.steps import Step
 
-AnyStep = Step | OverlayStep | HomeStep | MenuStep | MemoryStep
+AnyStep = Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep
 """All that plans are made of."""
 
 

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of ``overlay convert``: the same changes in an overlay of another kind.
+
+The order of the steps makes that the stick starts with all changes after each of them, and that a
+run after one that was cut off ends the work. What the initramfs finds at the overlay's name tells
+it the kind (boot-contract.md 1.3), so both kinds start by a kernel line without a word for
+OverlayFS. With that word a snapshot's changes are lost (rule 5), so it comes after the directory
+or image has its name, and goes before the snapshot has it:
+
+1. the new overlay is made under a name that nothing looks for;
+2. to a snapshot: the menu;
+3. the names are exchanged, in one write of the filesystem;
+4. from a snapshot: the menu;
+5. the record; then the old overlay is removed.
+"""
+
+import os
+import shlex
+import tempfile
+from dataclasses import dataclass, replace
+
+from liveos.errors import NoSpaceError, RefusedError, UnsupportedError, UsageError
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.folder import HostFolder
+from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
+from liveos.medium.installation import Installation
+from liveos.medium.model import PersistenceKind
+from liveos.medium.overlay.check import StoreState
+from liveos.medium.overlay.examine import examine
+from liveos.medium.overlay.locate import OpenOverlay
+from liveos.operations.install.overlay import choose_kind, most_useful, store_size
+from liveos.operations.install.sizes import AUTO, Wishes, share_out
+from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
+from liveos.operations.overlay.convert_steps import (
+    ConvertStep,
+    MakeConverted,
+    RemoveConverted,
+    TakePlace,
+)
+from liveos.operations.overlay.plans.words import changes_of_words
+from liveos.operations.overlay.steps import Subject
+from liveos.operations.overlay.upper.needs import Needs, needs_of
+from liveos.operations.overlay.whole_steps import WORK, leftovers, unused
+from liveos.operations.plan import Plan
+from liveos.sizes import Size, format_size
+
+KINDS = (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY, PersistenceKind.IMAGE)
+
+_BLOCK = 4096
+_OVERLAYFS_WORDS = frozenset({"rd.live.overlay.overlayfs", "rd.overlay", "rd.overlayfs"})
+_READY = (StoreState.VALID, StoreState.BLANK)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertRequest:
+    """The kind that is wished; ``size`` is that of a store or an image, None chooses one."""
+
+    to: PersistenceKind
+    size: Size | None = None
+
+
+def kind_of(word: str) -> PersistenceKind:
+    """:raises UsageError: no overlay is of this kind."""
+    for kind in KINDS:
+        if word.lower() == kind:
+            return kind
+    raise UsageError(
+        f"{word!r} is no kind of overlay", hint=f"there are: {', '.join(map(str, KINDS))}"
+    )
+
+
+def plan(found: Installation, overlay: OpenOverlay, request: ConvertRequest) -> Plan:
+    """Make the overlay of an image one of another kind; no steps when it is that already.
+
+    :raises UnsupportedError: the image cannot use that kind, or the overlay cannot be read.
+    :raises RefusedError: the overlay must be repaired first, or is in use.
+    :raises NoSpaceError: there is too little room; says how much is needed, and where.
+    """
+    subject = Subject(found.spec, None, overlay.place)
+    _require_sense(found, overlay, request)
+    if overlay.kind is request.to:
+        return _completion(found, overlay, subject)
+    choose_kind(found.image, request.to)
+    _require_sound(overlay)
+    needs = needs_of(overlay, request.to)
+    size, notes = _size(found, overlay, request, needs)
+    _require_room(found, request.to, size, needs)
+    words = _words(found, overlay, request.to, size)
+    return Plan(
+        title=f"make the {overlay.kind} overlay of {found.image.name} one of the kind {request.to}",
+        steps=_in_order(found, overlay, subject, request.to, size, words),
+        notes=(*notes, *_notes(found, overlay, request.to, needs)),
+        needs=_tools(request.to),
+        layout=_layout(size, needs),
+    )
+
+
+def _require_sense(found: Installation, overlay: OpenOverlay, request: ConvertRequest) -> None:
+    folder = overlay.place.folder
+    if request.to not in KINDS or overlay.kind not in KINDS:
+        raise UsageError("an overlay is a snapshot, a directory or an image")
+    if isinstance(folder, HostFolder):
+        raise RefusedError(
+            f"{found.spec} is mounted: names could not be exchanged at once there",
+            hint="unmount it, and name the device or the image file",
+        )
+    if overlay.place.name != found.overlay_place.name:
+        raise RefusedError(
+            f"{overlay.place} is not the overlay that the initramfs looks for",
+            hint=f"that would be {found.overlay_place}",
+        )
+    if request.to is PersistenceKind.DIRECTORY:
+        if not isinstance(folder, Ext4Folder):
+            raise UnsupportedError(
+                f"{folder} is on {found.volume.filesystem}, which keeps neither owners nor"
+                " attributes: no directory for OverlayFS can lie there",
+                hint="choose --to image, which is a file with an ext4 in it",
+            )
+        if request.size is not None:
+            raise UsageError(
+                "a directory has no size: it shares what is free on the stick",
+                hint="leave out --size, or choose --to image",
+            )
+
+
+def _require_sound(overlay: OpenOverlay) -> None:
+    state = examine(overlay).state
+    if state not in _READY:
+        raise RefusedError(
+            f"{overlay.place} is {state}: what is missing in it would be missing for good",
+            hint="liveos overlay check says what is wrong; first mend it with liveos overlay repair"
+            if state is not StoreState.FULL
+            else "make it larger first, with liveos overlay resize, and start the system once",
+        )
+
+
+def _size(
+    found: Installation, overlay: OpenOverlay, request: ConvertRequest, needs: Needs
+) -> tuple[int | None, tuple[str, ...]]:
+    """Bytes of the new file: as said, as the old one, or as a new stick would have it."""
+    if request.to is PersistenceKind.DIRECTORY:
+        return None, ()
+    free, limit = found.folder.free(), found.folder.limit()
+    present = None if overlay.source is None else overlay.source.size
+    notes: tuple[str, ...] = ()
+    if request.size is None and present is not None and needs.least <= present <= free:
+        size = present
+    else:
+        most = most_useful(found.image, request.to)
+        wishes = Wishes(overlay=request.size or AUTO, overlay_most=most)
+        shares = share_out(free, wishes, largest_file=limit)
+        assert shares.overlay is not None
+        size, notes = shares.overlay, shares.notes
+    if request.to is PersistenceKind.IMAGE:
+        return size // _BLOCK * _BLOCK, notes
+    size, more = store_size(size)
+    return size, (*notes, *more)
+
+
+def _require_room(found: Installation, to: PersistenceKind, size: int | None, needs: Needs) -> None:
+    """On the stick, in the new overlay, and for the work in ``$TMPDIR``."""
+    free = found.folder.free()
+    if needs.least > (free if size is None else size):
+        place = "the stick" if size is None else "the new overlay"
+        has = free if size is None else size
+        raise NoSpaceError(
+            f"the changes need about {format_size(needs.least)} as {to}, and {place} has"
+            f" {format_size(has)} for them ({format_size(free)} are free on the stick, with the old"
+            " overlay still there)",
+            hint="make the old overlay smaller first (liveos overlay compact, resize), or remove"
+            " files in the running system",
+        )
+    if size is not None and size > free:
+        raise NoSpaceError(f"{format_size(size)} are asked for, and {format_size(free)} are free")
+    if needs.inodes is not None:
+        _require_inodes(found, needs.inodes)
+    directory = tempfile.gettempdir()
+    space = os.statvfs(directory)
+    if needs.scratch > space.f_bavail * space.f_frsize:
+        raise NoSpaceError(
+            f"{directory} has {format_size(space.f_bavail * space.f_frsize)} free, and about"
+            f" {format_size(needs.scratch)} are needed there while the overlay is converted",
+            hint="set TMPDIR to a directory with more room",
+        )
+
+
+def _require_inodes(found: Installation, inodes: int) -> None:
+    tree = found.volume.tree
+    free = tree.superblock.free_inodes if hasattr(tree, "superblock") else inodes
+    if inodes > free:
+        raise NoSpaceError(
+            f"the overlay has {inodes} files and directories, and the stick's filesystem can take"
+            f" {free} more",
+            hint="choose --to image",
+        )
+
+
+def _words(
+    found: Installation, overlay: OpenOverlay, to: PersistenceKind, size: int | None
+) -> tuple[MenuStep, ...]:
+    """New texts for menu and record; on sticks of other makers the menu must be in order."""
+    if found.menu is not None and found.installed.overlay is not None:
+        return changes_of_words(found, replace(found.installed, overlay=to), size)
+    words = [
+        word
+        for entry in found.image.entries
+        for word in entry.options
+        if word.partition("=")[0] in _OVERLAYFS_WORDS
+    ]
+    if to is PersistenceKind.SNAPSHOT and overlay.kind is not to and words:
+        raise RefusedError(
+            f"the boot menu of {found.spec} has {words[0]}, with which a snapshot's changes would"
+            " be lost, and it is its owner's to change",
+            hint=f"remove that word from its kernel lines, start the system once, and run: liveos"
+            f" overlay convert {shlex.quote(found.spec)} --to snapshot",
+        )
+    return ()
+
+
+def _in_order(
+    found: Installation,
+    overlay: OpenOverlay,
+    subject: Subject,
+    to: PersistenceKind,
+    size: int | None,
+    words: tuple[MenuStep, ...],
+) -> tuple[ConvertStep | MenuStep, ...]:
+    """The order that the module's first lines give reasons for."""
+    menu = tuple(step for step in words if isinstance(step, ReplaceMenu))
+    record = tuple(step for step in words if isinstance(step, ReplaceRecord))
+    to_snapshot = to is PersistenceKind.SNAPSHOT
+    keeps_old = PersistenceKind.DIRECTORY in {to, overlay.kind}
+    rest = ((unused(subject.place).name,) if keeps_old else ()) + (
+        (WORK,) if overlay.kind is PersistenceKind.DIRECTORY and WORK in found.names else ()
+    )
+    return (
+        MakeConverted(subject, to, size, leftovers(found.names, subject.place)),
+        *(menu if to_snapshot else ()),
+        TakePlace(subject, keeps_old),
+        *(() if to_snapshot else menu),
+        *record,
+        *((RemoveConverted(subject.place, rest),) if rest else ()),
+    )
+
+
+def _completion(found: Installation, overlay: OpenOverlay, subject: Subject) -> Plan:
+    """What an interrupted run has left to do; nothing if there was none."""
+    size = None if overlay.source is None else overlay.source.size
+    words = _words(found, overlay, overlay.kind, size)
+    rest = leftovers(found.names, subject.place)
+    if overlay.kind is not PersistenceKind.DIRECTORY and WORK in found.names:
+        rest = (*rest, WORK)
+    removal = (RemoveConverted(subject.place, rest),) if rest else ()
+    notes = () if rest or words else (f"{subject} is of the kind {overlay.kind} already",)
+    return Plan(
+        title=f"end the conversion of {subject}",
+        steps=(*words, *removal),
+        notes=notes,
+        needs=_tools(overlay.kind) if rest or words else (),
+    )
+
+
+def _notes(
+    found: Installation, overlay: OpenOverlay, to: PersistenceKind, needs: Needs
+) -> tuple[str, ...]:
+    what = f"{needs.files} files and directories with {format_size(needs.stored)}"
+    notes = [
+        f"{what} are moved; the old overlay is removed when the new one is whole",
+        f"about {format_size(needs.scratch)} of room are used in {tempfile.gettempdir()} meanwhile",
+    ]
+    if overlay.kind is PersistenceKind.SNAPSHOT:
+        notes.append("in an OverlayFS, directories of the image itself cannot be renamed (EXDEV)")
+    if to is not PersistenceKind.SNAPSHOT and found.menu is None:
+        notes.append(
+            "the boot menu is not one of liveos; the initramfs finds out the kind by itself"
+        )
+    return tuple(notes)
+
+
+def _layout(size: int | None, needs: Needs) -> tuple[tuple[str, int], ...]:
+    changes = ("changes", needs.least if size is None else min(size, needs.least))
+    return (changes,) if size is None else (changes, ("room for more", max(0, size - needs.least)))
+
+
+def _tools(to: PersistenceKind) -> tuple[Tool, ...]:
+    return (DEBUGFS, E2FSCK, MTOOLS, *((MKE2FS,) if to is PersistenceKind.IMAGE else ()))

@@ -5,6 +5,7 @@ import json
 
 from liveos.medium.installation import Installation, Record
 from liveos.medium.installed import Installed
+from liveos.medium.memory_warnings import named_overlay
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.operations.menus.change import remembering
 from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
@@ -16,10 +17,13 @@ def changes_of_words(
 ) -> tuple[MenuStep, ...]:
     """The steps after which the stick starts as ``installed`` says, and its record says so.
 
-    ``size`` is that of the overlay, in bytes; None where it has none. The menu must be ours.
+    ``size`` is that of the overlay, in bytes; None where it has none. The menu must be ours; one
+    that is to forget, and does not remember, stays as it is.
     """
     assert found.menu is not None
-    text = remembering(found.menu, installed)
+    text = found.menu.text
+    if installed.overlay is not None or any(map(named_overlay, found.menu.entries)):
+        text = remembering(found.menu, installed)
     steps: list[MenuStep] = []
     if text != found.menu.text:
         steps.append(ReplaceMenu(found.menu.place, text))

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``overlay create``, ``remove`` and ``reset`` of directories and images, on unmounted sticks."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from liveos.cli.main import main
+from liveos.errors import ExitStatus
+from liveos.medium.menus import grub
+from liveos.medium.model import Entry, Firmware
+from tests.tools.operations.overlay.sticks import MIB, NAME, Stick, make_stick
+from tests.tools.operations.overlay.stores import run
+
+pytestmark = pytest.mark.tools
+
+LABEL = "system_u:object_r:root_t:s0"
+KINDS = ["snapshot", "directory", "image"]
+
+
+def overlay(verb: str, stick: Stick, *words: str) -> int:
+    return main(["overlay", verb, str(stick.path), "--yes", *words])
+
+
+def entries(stick: Stick) -> tuple[Entry, ...]:
+    return grub.parse(stick.menu(), "/menu.cfg", firmware=Firmware.UEFI).entries
+
+
+def assert_sound(stick: Stick) -> None:
+    stick.check()
+    assert stick.esp_faults() == []
+    assert not [name for name in stick.names() if name.startswith("unused-")]
+
+
+def status(stick: Stick, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    capsys.readouterr()
+    assert main(["--json", "overlay", "status", str(stick.path)]) == ExitStatus.DONE
+    facts: dict[str, object] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_gets_memory_and_loses_it(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = make_stick(tmp_path)
+    menu, record, names = stick.menu(), stick.record(), stick.names()
+    size = [] if kind == "directory" else ["--size", "16M"]
+    assert overlay("create", stick, "--kind", kind, *size) == ExitStatus.DONE
+    assert_sound(stick)
+    place = f"UUID={stick.uuid}:/{NAME}/{stick.overlay}"
+    start, forgets, basic, erases = entries(stick)
+    for entry in (start, basic, erases):
+        assert entry.option("rd.live.overlay") == place
+    assert forgets.option("rd.live.overlay") is None
+    assert [entry.title for entry in (forgets, erases)] == [
+        "Start (changes are not kept)",
+        "Erase all changes, then: Start",
+    ]
+    assert "rd.live.overlay.reset" in erases.options
+    assert "rd.live.overlay.reset" not in start.options
+    # boot-contract.md rule 5: never beside a snapshot.
+    assert ("rd.live.overlay.overlayfs=1" in start.options) == (kind != "snapshot")
+    assert stick.record() == {
+        **record,
+        "options": " ".join(start.options),
+        "overlay": {
+            "kind": kind,
+            "path": f"/{NAME}/{stick.overlay}",
+            "size": None if kind == "directory" else 16 * MIB,
+            "readonly": False,
+        },
+    }
+    assert status(stick, capsys)["kind"] == kind
+    assert overlay("remove", stick) == ExitStatus.DONE
+    assert_sound(stick)
+    assert (stick.menu(), stick.record(), stick.names()) == (menu, record, names)
+
+
+def test_the_kind_suits_the_image(tmp_path: Path) -> None:
+    (tmp_path / "flat").mkdir()
+    flat, nested = make_stick(tmp_path / "flat", flat=True), make_stick(tmp_path)
+    for stick in (flat, nested):
+        assert overlay("create", stick) == ExitStatus.DONE
+        assert_sound(stick)
+    assert flat.record()["overlay"] == {
+        "kind": "directory",
+        "path": f"/{NAME}/{flat.overlay}",
+        "size": None,
+        "readonly": False,
+    }
+    assert "Type: regular" in nested.debugfs(f"stat /{NAME}/{nested.overlay}")
+
+
+@pytest.mark.parametrize("targeted", [True, False])
+def test_directories_are_roots_and_labelled_where_the_image_wants_it(
+    tmp_path: Path, *, targeted: bool
+) -> None:
+    stick = make_stick(tmp_path, targeted=targeted)
+    assert overlay("create", stick, "--kind", "directory") == ExitStatus.DONE
+    for name in (stick.overlay, "ovlwork"):
+        inode = stick.debugfs(f"stat /{NAME}/{name}")
+        assert re.search(r"Type: directory +Mode: +0755", inode)
+        assert re.search(r"User: +0 +Group: +0 ", inode)
+        label = run("debugfs", "-R", f"ea_get /{NAME}/{name} security.selinux", str(stick.live))
+        assert (LABEL.encode() in label) == targeted
+
+
+def test_an_image_holds_what_the_initramfs_asks_for(tmp_path: Path) -> None:
+    stick = make_stick(tmp_path, targeted=True)
+    assert overlay("create", stick, "--kind", "image", "--size", "50%") == ExitStatus.DONE
+    inode = stick.debugfs(f"stat /{NAME}/{stick.overlay}")
+    assert re.search(r"Mode: +0600", inode)
+    inner = dumped(stick, tmp_path)
+    run("e2fsck", "-fn", inner)
+    for name in ("overlayfs", "ovlwork"):
+        inode = run("debugfs", "-R", f"stat /{name}", inner).decode()
+        assert re.search(r"Type: directory +Mode: +0755", inode)
+        label = run("debugfs", "-R", f"ea_get /{name} security.selinux", inner)
+        assert LABEL.encode() in label
+
+
+def dumped(stick: Stick, scratch: Path) -> Path:
+    inner = scratch / "inner.img"
+    stick.debugfs(f"dump /{NAME}/{stick.overlay} {inner}")
+    return inner
+
+
+def test_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stick = make_stick(tmp_path)
+    before = stick.path.read_bytes()
+    assert overlay("create", stick, "--size", "1G") == ExitStatus.NO_SPACE
+    assert overlay("create", stick, "--size", "8M") == ExitStatus.NO_SPACE
+    assert "too small" in capsys.readouterr().err
+    assert overlay("create", stick, "--kind", "directory", "--size", "20M") == ExitStatus.USAGE
+    assert stick.path.read_bytes() == before
+    boundary = 4096 * (258 + 16 * 257)  # snapshot-store.md fact 5: invalid when it is full
+    assert overlay("create", stick, "--size", str(boundary)) == ExitStatus.DONE
+    assert stick.record()["overlay"] == {
+        "kind": "snapshot",
+        "path": f"/{NAME}/{stick.overlay}",
+        "size": boundary - 4096,
+        "readonly": False,
+    }
+
+
+def test_what_the_image_cannot_use_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = make_stick(tmp_path, flat=True)
+    before = stick.path.read_bytes()
+    assert overlay("create", stick, "--kind", "snapshot") == ExitStatus.UNSUPPORTED
+    assert "holds the root directly" in capsys.readouterr().err
+    assert overlay("remove", stick) == ExitStatus.REFUSED
+    assert stick.path.read_bytes() == before
+
+
+def test_there_is_one_overlay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stick = make_stick(tmp_path)
+    assert overlay("create", stick, "--kind", "directory") == ExitStatus.DONE
+    before = stick.path.read_bytes()
+    assert overlay("create", stick) == ExitStatus.REFUSED
+    assert "has an overlay" in capsys.readouterr().err
+    assert stick.path.read_bytes() == before
+
+
+def test_words_of_home_and_owner_stay(tmp_path: Path) -> None:
+    words = ("liveos.home=a b", "mine=1")
+    stick = make_stick(tmp_path, words=words)
+    menu = stick.menu()
+    assert overlay("create", stick, "--kind", "directory") == ExitStatus.DONE
+    assert all(set(words) <= set(entry.options) for entry in entries(stick))
+    assert overlay("remove", stick) == ExitStatus.DONE
+    assert stick.menu() == menu
+
+
+def test_an_overlay_that_nothing_uses_is_taken(tmp_path: Path) -> None:
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "overlay-LIVE-6c697665-6f73-4000-8000-00000000002a").write_bytes(bytes(MIB))
+    stick = make_stick(tmp_path, beside=beside)
+    assert overlay("create", stick, "--size", "16M") == ExitStatus.REFUSED
+    assert overlay("create", stick) == ExitStatus.DONE
+    assert_sound(stick)
+    assert f"Size: {MIB}" in stick.debugfs(f"stat /{NAME}/{stick.overlay}")
+    assert entries(stick)[0].option("rd.live.overlay") is not None
+
+
+def used_upper(scratch: Path) -> Path:
+    """An overlay directory in use, with more files than one transaction removes."""
+    beside = scratch / "beside"
+    upper = beside / "overlay-LIVE-6c697665-6f73-4000-8000-00000000002a"
+    for number in range(700):
+        path = upper / f"etc/{number % 7}/file {number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x" * number)
+    (beside / "ovlwork/work").mkdir(parents=True)
+    return beside
+
+
+def test_a_directory_is_reset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stick = make_stick(tmp_path, beside=used_upper(tmp_path), targeted=True)
+    held = status(stick, capsys)["contents"]
+    assert isinstance(held, dict)
+    assert held["files"] == 700
+    free = status(stick, capsys)["free_size"]
+    assert isinstance(free, int)
+    assert overlay("reset", stick) == ExitStatus.DONE
+    assert_sound(stick)
+    facts = status(stick, capsys)
+    assert facts["contents"] == {"files": 0, "directories": 0, "whiteouts": 0, "size": 0}
+    assert isinstance(facts["free_size"], int)
+    assert facts["free_size"] > free
+    assert stick.debugfs(f"ls -p /{NAME}/ovlwork").count("/04") == 2  # nothing but . and ..
+    label = run(
+        "debugfs", "-R", f"ea_get /{NAME}/{stick.overlay} security.selinux", str(stick.live)
+    )
+    assert LABEL.encode() in label
+
+
+def test_an_image_is_reset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stick = make_stick(tmp_path)
+    assert overlay("create", stick, "--kind", "image", "--size", "16M") == ExitStatus.DONE
+    first = dumped(stick, tmp_path).read_bytes()
+    assert overlay("reset", stick) == ExitStatus.DONE
+    assert_sound(stick)
+    inner = dumped(stick, tmp_path)
+    assert inner.read_bytes() != first  # another UUID
+    assert inner.stat().st_size == 16 * MIB
+    run("e2fsck", "-fn", inner)
+    assert re.search(r"Mode: +0600", stick.debugfs(f"stat /{NAME}/{stick.overlay}"))
+    assert status(stick, capsys)["contents"] == {
+        "files": 0,
+        "directories": 0,
+        "whiteouts": 0,
+        "size": 0,
+    }
+
+
+def test_sticks_of_others_are_left_to_their_owner(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = make_stick(tmp_path, beside=used_upper(tmp_path), ours=False)
+    before = stick.path.read_bytes()
+    assert overlay("create", stick) == ExitStatus.UNSUPPORTED
+    said = capsys.readouterr().err
+    assert f"rd.live.overlay=UUID={stick.uuid}:/{NAME}/{stick.overlay}" in said
+    assert "rd.live.overlay.overlayfs=1" in said
+    assert stick.path.read_bytes() == before
+    assert overlay("reset", stick) == ExitStatus.DONE
+    assert overlay("remove", stick) == ExitStatus.DONE  # no entry uses it
+    assert_sound(stick)
+    assert stick.names() == {"squashfs.img", "image.json"}
+
+
+def test_an_overlay_that_others_menus_use_is_not_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uuid = "6c697665-6f73-4000-8000-00000000002a"
+    word = f"rd.live.overlay=UUID={uuid}:/{NAME}/overlay-LIVE-{uuid}"
+    stick = make_stick(tmp_path, beside=used_upper(tmp_path), ours=False, words=(word,))
+    before = stick.path.read_bytes()
+    assert overlay("remove", stick) == ExitStatus.UNSUPPORTED
+    assert word in capsys.readouterr().err
+    assert stick.path.read_bytes() == before
+
+
+def test_a_mounted_directory_does_not_tell_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_stick(tmp_path)
+    assert main(["overlay", "create", str(tmp_path / "live"), "--yes"]) == ExitStatus.UNSUPPORTED
+    assert "unmount it" in capsys.readouterr().err

@@ -33,19 +33,32 @@ def new_key(key_file: str | None) -> Iterator["Key"]:
         yield key
 
 
+@contextmanager
+def known_key(key_file: str | None) -> Iterator["Key"]:
+    """The key of something that exists, as long as the body lasts; it is asked for once.
+
+    :raises RefusedError: nobody can be asked.
+    """
+    from liveos.host.luks import private_key
+
+    name, secret = _typed(repeat=False) if key_file is None else read_key(key_file)
+    with private_key(name, secret) as key:
+        yield key
+
+
 def can_ask() -> bool:
     """Whether there is a person at a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _typed() -> tuple[str, bytes]:
+def _typed(*, repeat: bool = True) -> tuple[str, bytes]:
     if not can_ask():
         raise RefusedError(
             "nobody can be asked for a passphrase: this is no terminal",
             hint="add --key-file FILE, or --key-file - to read it from standard input",
         )
     first = getpass("Passphrase of the home: ", sys.stderr)
-    if first != getpass("The same again: ", sys.stderr):
+    if repeat and first != getpass("The same again: ", sys.stderr):
         raise RefusedError("the two passphrases differ", hint="try again; nothing was changed")
     return "the passphrase", first.encode()
 

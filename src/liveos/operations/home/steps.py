@@ -104,4 +104,49 @@ class RemoveUpdate:
         return f"delete {self.place}"
 
 
-HomeStep = CreateHome | RemoveHome | WriteUpdate | RemoveUpdate
+@dataclass(frozen=True, slots=True)
+class ResizeHome:
+    """Give a home another size, in bytes, with everything in it.
+
+    ``key`` is None for a plain home, and as long as nobody has been asked for it. ``stale`` is
+    there from a run that was cut off, and goes first.
+    """
+
+    place: FolderFile
+    old_size: int
+    size: int
+    encrypted: bool
+    key: Key | None = None
+    stale: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Resize {self.place.name}"
+
+    def __str__(self) -> str:
+        manner = "in place" if self.size > self.old_size else "by a copy that takes its place"
+        return f"resize {self.place} from {self.old_size} to {self.size} bytes, {manner}"
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptHome:
+    """Put an encrypted copy of ``size`` bytes in the place of a plain home."""
+
+    place: FolderFile
+    size: int
+    encryption: Encryption
+    stale: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Encrypt {self.place.name}"
+
+    def __str__(self) -> str:
+        key = f" opened by {self.encryption.key}" if self.encryption.key else ""
+        return (
+            f"write {self.place} anew, of {self.size} bytes, in LUKS2 (UUID"
+            f" {self.encryption.uuid}{key}); read it back, and put it in the place of the plain one"
+        )
+
+
+HomeStep = CreateHome | RemoveHome | ResizeHome | EncryptHome | WriteUpdate | RemoveUpdate

@@ -51,7 +51,7 @@ def _make(step: CreateHome, root: FileTree | None, reporter: Reporter) -> None:
         ) as filesystem,
         folder.create(part, step.size) as file,
     ):
-        _reserve(folder, part, step.size)
+        reserve(folder, part, step.size)
         sink = _sink(step, file)
         copy_used(filesystem, sink, reporter.progress, zeros=step.encryption is not None)
         file.flush()
@@ -69,7 +69,7 @@ def _key(key: Key | None) -> Key:
     return key
 
 
-def _reserve(folder: Folder, name: str, size: int) -> None:
+def reserve(folder: Folder, name: str, size: int) -> None:
     """All blocks at once on a mounted filesystem: a home must not run dry in the middle of use."""
     if isinstance(folder, HostFolder):
         with disk.opened(folder.directory / name) as descriptor:

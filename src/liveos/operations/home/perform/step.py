@@ -4,13 +4,17 @@
 from typing import assert_never
 
 from liveos.operations.home.perform.create import create_home
+from liveos.operations.home.perform.encrypt import encrypt_home
 from liveos.operations.home.perform.remove import remove_home
+from liveos.operations.home.perform.resize import resize_home
 from liveos.operations.home.perform.updates import remove_update, write_update
 from liveos.operations.home.steps import (
     CreateHome,
+    EncryptHome,
     HomeStep,
     RemoveHome,
     RemoveUpdate,
+    ResizeHome,
     WriteUpdate,
 )
 from liveos.report import Reporter
@@ -23,6 +27,10 @@ def perform_home_step(step: HomeStep, reporter: Reporter) -> None:
             create_home(step, reporter)
         case RemoveHome():
             remove_home(step)
+        case ResizeHome():
+            resize_home(step, reporter)
+        case EncryptHome():
+            encrypt_home(step, reporter)
         case WriteUpdate():
             write_update(step)
         case RemoveUpdate():

@@ -36,10 +36,10 @@ class Stick:
         table = json.loads(run("sfdisk", "--json", path))["partitiontable"]
         self.table = table
         self.windows = {part["name"]: part for part in table["partitions"]}
-        self.esp = self._cut("ESP", directory / "esp.fat")
-        self.live = self._cut("LIVE", directory / "live.ext4")
+        self.esp = self.cut("ESP", directory / "esp.fat")
+        self.live = self.cut("LIVE", directory / "live.ext4")
 
-    def _cut(self, name: str, to: Path) -> Path:
+    def cut(self, name: str, to: Path) -> Path:
         part = self.windows[name]
         numbers = (f"skip={part['start']}", f"count={part['size']}")
         run("dd", f"if={self.path}", f"of={to}", "bs=512", *numbers, "conv=sparse", "status=none")

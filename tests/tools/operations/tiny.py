@@ -7,9 +7,11 @@ Nothing in it can start; what is shown is that every byte arrives where it shoul
 import random
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from liveos.formats.binary import Extent, FileSource
 from liveos.formats.iso9660.isomd5 import read as read_sum
@@ -49,13 +51,13 @@ def run(*words: str | Path, stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
-def make_iso(directory: Path) -> Path:
-    """The ISO, with an implanted MD5 sum."""
+def make_iso(directory: Path, others: Mapping[str, bytes] = MappingProxyType({})) -> Path:
+    """The ISO, with an implanted MD5 sum; ``others`` are files of other contents."""
     tree = directory / "tree"
     for path in FILES:
         file = tree / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(contents(path))
+        file.write_bytes(others.get(path) or contents(path))
     iso = directory / "tiny.iso"
     run("xorriso", "-as", "mkisofs", "-quiet", "-V", "TINY-LIVE", "-R", "-o", iso, tree)
     run("implantisomd5", iso)

@@ -15,17 +15,17 @@ from liveos.medium.stores import HOME_NAME, SWAP_NAME
 from liveos.operations.home.steps import CreateHome, Encryption, HomeStep
 from liveos.operations.install.stick import Stick
 from liveos.operations.memory.steps import (
+    KeepPrivate,
     MakeHomePartition,
-    MakeOverlayImage,
     MakeSwap,
     MemoryStep,
     StartStore,
     Unpack,
 )
+from liveos.operations.overlay.steps import OverlayStep
+from liveos.operations.overlay.whole_steps import EmbeddedFilesystem, MakeImage, context_of_root
 from liveos.operations.steps import Allocate, Copy, MakeDirectories, Place, Step, Write
 
-_ROOT_CONTEXT = "system_u:object_r:root_t:s0"
-"""The upper directory becomes ``/`` of the live system; SELinux must find it labelled like that."""
 _SWAP_LABEL = "SWAP"
 
 
@@ -38,10 +38,10 @@ def root_step(stick: Stick) -> Step | MemoryStep:
     return Unpack(payload.root, payload.image.root.nested or "", place, payload.root_size)
 
 
-def overlay_steps(stick: Stick, features: str) -> Iterator[Step | MemoryStep]:
+def overlay_steps(stick: Stick, features: str) -> Iterator[Step | MemoryStep | OverlayStep]:
     """``features`` are those of an ext4, in the words of mke2fs, that the image's kernel knows."""
     place, size = Place(stick.live, stick.installed.overlay_path), stick.rooms.overlay
-    label = _ROOT_CONTEXT if stick.at_boot.targeted else None
+    label = context_of_root(targeted=stick.at_boot.targeted)
     match stick.installed.overlay:
         case PersistenceKind.SNAPSHOT:
             assert size is not None
@@ -54,7 +54,7 @@ def overlay_steps(stick: Stick, features: str) -> Iterator[Step | MemoryStep]:
         case PersistenceKind.IMAGE:
             assert size is not None
             uuid = stick.request.identities.overlay_filesystem
-            yield MakeOverlayImage(place, size, uuid, features, label)
+            yield MakeImage(_beside(stick, place), size, EmbeddedFilesystem(uuid, features, label))
         case PersistenceKind.DIRECT | None:
             return
 
@@ -83,7 +83,7 @@ def home_steps(stick: Stick) -> Iterator[HomeStep | MemoryStep]:
         return
     yield CreateHome(
         spec=spec,
-        place=FolderFile(Ext4Folder(stick.live, stick.directory), HOME_NAME),
+        place=_beside(stick, Place(stick.live, f"{stick.directory}/{HOME_NAME}")),
         size=size,
         uuid=uuid,
         features=SAFE_FEATURES,
@@ -98,6 +98,23 @@ def swap_steps(stick: Stick) -> Iterator[MemoryStep]:
     if stick.rooms.swap is not None:
         place = Place(stick.live, f"{stick.directory}/{SWAP_NAME}")
         yield MakeSwap(place, stick.rooms.swap, stick.request.identities.swap, _SWAP_LABEL)
+
+
+def private_steps(stick: Stick) -> Iterator[MemoryStep]:
+    """What was made before gets the mode that memory must have."""
+    rooms, directory = stick.rooms, stick.directory
+    overlay = stick.installed.overlay_path if rooms.overlay is not None else None
+    home = f"{directory}/{HOME_NAME}" if rooms.home and not stick.layout.home else None
+    swap = f"{directory}/{SWAP_NAME}" if rooms.swap is not None else None
+    places = tuple(Place(stick.live, path) for path in (overlay, home, swap) if path)
+    if places:
+        yield KeepPrivate(places)
+
+
+def _beside(stick: Stick, place: Place) -> FolderFile:
+    """A place on LIVE in the words of steps that work on finished sticks, too."""
+    directory, name = posixpath.split(place.path)
+    return FolderFile(Ext4Folder(stick.live, directory), name)
 
 
 def update_steps(stick: Stick) -> Iterator[Step]:
@@ -118,8 +135,7 @@ def memory_record(stick: Stick) -> dict[str, object]:
         if installed.overlay is None
         else {
             "kind": str(installed.overlay),
-            "path": _overlay_path(stick),
-            "size": rooms.overlay,
+            **_overlay_place(stick),
             "readonly": installed.readonly,
         },
         "temporary": stick.request.temporary,
@@ -131,10 +147,11 @@ def memory_record(stick: Stick) -> dict[str, object]:
     }
 
 
-def _overlay_path(stick: Stick) -> str:
+def _overlay_place(stick: Stick) -> dict[str, object]:
+    payload = stick.payload
     if stick.installed.overlay is PersistenceKind.DIRECT:
-        return f"{stick.directory}/{stick.payload.root_name}"
-    return stick.installed.overlay_path
+        return {"path": f"{stick.directory}/{payload.root_name}", "size": payload.root_size}
+    return {"path": stick.installed.overlay_path, "size": stick.rooms.overlay}
 
 
 def _home_record(stick: Stick) -> dict[str, object] | None:

@@ -10,19 +10,19 @@ import re
 from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
-from liveos.operations.home.steps import HomeStep
 from liveos.operations.install import menu, refusals
 from liveos.operations.install.memory_steps import (
     home_steps,
     memory_record,
     overlay_steps,
+    private_steps,
     root_step,
     swap_steps,
     update_steps,
 )
 from liveos.operations.install.payload import Payload, menu_entries
 from liveos.operations.install.stick import Stick
-from liveos.operations.memory.steps import MemoryStep
+from liveos.operations.plan import AnyStep
 from liveos.operations.steps import (
     AwaitCheck,
     CheckSource,
@@ -48,7 +48,7 @@ _UNFINISHED = "/LIVEOS-UNFINISHED"
 _UNFINISHED_TEXT = "The installation of this stick has not ended. Run it again.\n"
 
 
-def install_steps(stick: Stick) -> list[Step | HomeStep | MemoryStep]:
+def install_steps(stick: Stick) -> list[AnyStep]:
     """Everything that is done to the target, in order."""
     return [
         *_prepare(stick),
@@ -101,13 +101,14 @@ def features(payload: Payload) -> str:
     return CHECKSUM_FEATURES if match and int(match[1]) >= 4 else SAFE_FEATURES
 
 
-def _fill_live(stick: Stick) -> list[Step | HomeStep | MemoryStep]:
+def _fill_live(stick: Stick) -> list[AnyStep]:
     return [
         MakeDirectories(stick.live, (stick.directory,)),
         root_step(stick),
         *overlay_steps(stick, features(stick.payload)),
         *home_steps(stick),
         *swap_steps(stick),
+        *private_steps(stick),
         *update_steps(stick),
     ]
 

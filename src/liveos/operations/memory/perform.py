@@ -17,16 +17,14 @@ from liveos.host import disk, ext4
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import DescriptorFile, StoredFile
 from liveos.host.luks import HEADER_SIZE, new_volume
-from liveos.host.memory_file import MemoryFile, memory_file
-from liveos.host.run import run
 from liveos.host.transfer import ReadAhead, pieces
 from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
 from liveos.operations.memory.steps import (
+    KeepPrivate,
     MakeHomePartition,
-    MakeOverlayImage,
     MakeSwap,
     MemoryStep,
     StartStore,
@@ -36,7 +34,6 @@ from liveos.operations.perform import Session, Written, bytes_of
 from liveos.operations.steps import Place
 
 _SNAPSHOT = Geometry(8)
-_UPPER, _WORK = "/overlayfs", "/ovlwork"
 _WINDOW = 128 << 20  # bytes after which what was unpacked is made durable
 
 
@@ -47,12 +44,12 @@ def perform_memory_step(step: MemoryStep, session: Session) -> None:
             _unpack(step, session)
         case StartStore():
             _start_store(step)
-        case MakeOverlayImage():
-            _make_overlay_image(step, session)
         case MakeSwap():
             _make_swap(step)
         case MakeHomePartition():
             _make_home_partition(step, session)
+        case KeepPrivate():
+            _keep_private(step)
         case _:
             assert_never(step)
 
@@ -104,33 +101,13 @@ def _start_store(step: StartStore) -> None:
         writer.create(file, _SNAPSHOT)
 
 
-def _make_overlay_image(step: MakeOverlayImage, session: Session) -> None:
-    with _overlay_filesystem(step) as filesystem, _new_file(step.place, step.size) as file:
-        copy_used(filesystem, file, session.reporter.progress, zeros=False)
-        file.flush()
-    _keep_private(step.place)
-
-
-@contextmanager
-def _overlay_filesystem(step: MakeOverlayImage) -> Iterator[MemoryFile]:
-    """boot-contract.md 1.3, step 6: what must be in it."""
-    with memory_file("overlay", size=step.size) as file:
-        volume = Ext4Volume(file.path, 0, step.size)
-        run(volume.make("overlay", step.uuid, step.features))
-        ext4.make_directory(volume, _UPPER, step.selinux)
-        ext4.make_directory(volume, _WORK, step.selinux)
-        run(volume.check())
-        yield file
-
-
 def _make_swap(step: MakeSwap) -> None:
     """Its blocks count as written, because kernels took unwritten ones for holes.
 
-    What they hold is of no account, and nobody but root can read it.
+    What they hold is of no account, and nobody but root will read it.
     """
     volume, path = _volume(step.place), step.place.path
     runs = ext4.allocate(volume, path, step.size)
-    _keep_private(step.place)
     header = SwapHeader(step.size, step.uuid, step.label).pack()
     with disk.opened(volume.path) as descriptor:
         disk.write_all(descriptor, volume.offset + runs[0].offset, header)
@@ -173,9 +150,10 @@ def _new_file(place: Place, size: int) -> Iterator[StoredFile]:
         yield file
 
 
-def _keep_private(place: Place) -> None:
-    """Memory holds what the users of a system keep from each other."""
-    ext4.debugfs(_volume(place).edit(), [f"set_inode_field {place.path} mode 0100600"])
+def _keep_private(step: KeepPrivate) -> None:
+    for place in step.places:
+        line = f"set_inode_field {place.path} mode 0100600"
+        ext4.debugfs(_volume(place).edit(), [line])
 
 
 def _volume(place: Place) -> Ext4Volume:

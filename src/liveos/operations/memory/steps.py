@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that put memory, and an unpacked root, on a new stick: a closed union.
+"""The steps that put an unpacked root and memory on a new stick: a closed union.
 
 ``str(step)`` is the line that a dry run prints; ``step.title`` is what progress shows.
 """
@@ -45,31 +45,6 @@ class StartStore:
 
     def __str__(self) -> str:
         return f"write the header of an empty snapshot store to {self.place}"
-
-
-@dataclass(frozen=True, slots=True)
-class MakeOverlayImage:
-    """An ext4 in a file, with the directories that the initramfs looks for.
-
-    ``features`` are in the words of mke2fs; ``selinux`` is the label of the upper directory.
-    """
-
-    place: Place
-    size: int
-    uuid: UUID
-    features: str
-    selinux: str | None
-
-    @property
-    def title(self) -> str:
-        return f"Make {self.place}"
-
-    def __str__(self) -> str:
-        label = f" with security.selinux={self.selinux}" if self.selinux else ""
-        return (
-            f"make {self.place}, {_exact(self.size)}: ext4, UUID {self.uuid}, features "
-            f"{self.features}, with overlayfs{label} and ovlwork"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +101,21 @@ class MakeHomePartition:
         )
 
 
-MemoryStep = Unpack | StartStore | MakeOverlayImage | MakeSwap | MakeHomePartition
+@dataclass(frozen=True, slots=True)
+class KeepPrivate:
+    """Files that nobody but root may read: they hold what users keep from each other."""
+
+    places: tuple[Place, ...]
+
+    @property
+    def title(self) -> str:
+        return f"Protect {', '.join(map(str, self.places))}"
+
+    def __str__(self) -> str:
+        return f"set the mode of {', '.join(map(str, self.places))} to 0600"
+
+
+MemoryStep = Unpack | StartStore | MakeSwap | MakeHomePartition | KeepPrivate
 
 
 def _exact(size: int) -> str:

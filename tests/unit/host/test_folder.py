@@ -173,6 +173,64 @@ def test_resizing(folder: HostFolder) -> None:
         folder.resize("a", folder.free() + (1 << 40))
 
 
+def allocated(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+@pytest.fixture
+def whole(folder: HostFolder) -> Path:
+    """A file that was preallocated, as that of an overlay is."""
+    path = folder.directory / "whole"
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 1 << 20)
+    return path
+
+
+def test_a_file_without_holes_grows_without(folder: HostFolder, whole: Path) -> None:
+    folder.resize("whole", 3 << 20)
+    assert (whole.stat().st_size, allocated(whole)) == (3 << 20, 3 << 20)
+    folder.resize("whole", 1 << 19)
+    assert (whole.stat().st_size, allocated(whole)) == (1 << 19, 1 << 19)
+
+
+def test_a_file_with_holes_grows_by_holes(folder: HostFolder) -> None:
+    with folder.create("sparse", 1 << 20):
+        pass
+    folder.resize("sparse", 3 << 20)
+    assert allocated(folder.directory / "sparse") < 1 << 20
+
+
+def test_what_takes_the_place_of_a_file_without_holes_has_none(
+    folder: HostFolder, whole: Path
+) -> None:
+    with folder.create("new", 2 << 20) as file:
+        file.write_at(4096, b"new")
+    folder.replace("new", "whole")
+    assert allocated(whole) == 2 << 20
+    assert whole.read_bytes()[4096:4099] == b"new"
+
+
+@pytest.mark.parametrize("action", ["resize", "replace"])
+def test_without_room_for_all_blocks(
+    folder: HostFolder, whole: Path, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What grows stays as it was; what takes another's place does so with its holes."""
+    with folder.create("new", 2 << 20):
+        pass
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    if action == "resize":
+        with pytest.raises(NoSpaceError):
+            folder.resize("whole", 3 << 20)
+        assert (whole.stat().st_size, allocated(whole)) == (1 << 20, 1 << 20)
+    else:
+        folder.replace("new", "whole")
+        assert (whole.stat().st_size, allocated(whole)) == (2 << 20, 0)
+
+
 def test_removing_and_listing(folder: HostFolder) -> None:
     for name in ("b", "a"):
         (folder.directory / name).touch()

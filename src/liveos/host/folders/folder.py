@@ -174,7 +174,12 @@ class ReadOnlyFile:
 
 @dataclass(frozen=True, slots=True)
 class HostFolder:
-    """A directory of this machine, on a mounted filesystem. Files are sparse."""
+    """A directory of this machine, on a mounted filesystem.
+
+    New files are sparse. One that has no holes stays so when it grows, and when another one takes
+    its place, if there is room: a kernel that finds no block for the store of a snapshot gives
+    the store up, with all that is in it.
+    """
 
     directory: Path
 
@@ -216,8 +221,10 @@ class HostFolder:
         Where the filesystem has no hard links (FAT, exFAT), a file to be kept is renamed first;
         a cut between the two renames leaves it under the name ``keep`` and none called ``old``.
         """
-        readable = os.O_RDONLY
-        with _opened(self._path(old), readable) as model, _opened(self._path(new), readable) as it:
+        with (
+            _opened(self._path(old), os.O_RDONLY) as model,
+            _opened(self._path(new), os.O_RDWR) as it,
+        ):
             _take_over(model, it)
         if keep is not None:
             self._keep(old, keep)
@@ -233,8 +240,11 @@ class HostFolder:
 
     def resize(self, name: str, size: int) -> None:
         with _opened(self._path(name), os.O_RDWR) as descriptor:
-            self._require(size - os.fstat(descriptor).st_size)
+            before, was_whole = os.fstat(descriptor).st_size, _is_whole(descriptor)
+            self._require(size - before)
             os.ftruncate(descriptor, size)
+            if was_whole and size > before:
+                _allocate(descriptor, before, size)
             os.fsync(descriptor)
 
     def remove(self, name: str) -> None:
@@ -333,4 +343,39 @@ def _take_over(model: int, descriptor: int) -> None:
     with suppress(PermissionError):
         os.fchown(descriptor, facts.st_uid, facts.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))
+    if _is_whole(model) and _missing(descriptor) <= _free(descriptor):
+        with suppress(NoSpaceError):
+            _allocate(descriptor, 0, os.fstat(descriptor).st_size)
     os.fsync(descriptor)
+
+
+def _is_whole(descriptor: int) -> bool:
+    return _missing(descriptor) == 0
+
+
+def _missing(descriptor: int) -> int:
+    """Bytes of a file that have no blocks; these are counted in units of 512 (inode(7))."""
+    facts = os.fstat(descriptor)
+    return max(0, facts.st_size - facts.st_blocks * 512)
+
+
+def _free(descriptor: int) -> int:
+    space = os.fstatvfs(descriptor)
+    return space.f_bavail * space.f_frsize
+
+
+def _allocate(descriptor: int, start: int, size: int) -> None:
+    """Give a file of ``size`` bytes all its blocks from ``start`` on.
+
+    :raises NoSpaceError: there are too few; then it ends at ``start``, or stays sparse.
+    """
+    if size == start:
+        return
+    try:
+        os.posix_fallocate(descriptor, start, size - start)
+    except OSError as error:
+        os.ftruncate(descriptor, start or size)
+        raise NoSpaceError(
+            f"{format_size(size - start)} cannot be had: {error.strerror}",
+            hint="make room there, or choose another place",
+        ) from error

@@ -76,6 +76,7 @@ def make_stick(
     scratch: Path,
     *,
     flat: bool = False,
+    uncompressed: bool = False,
     dracut: str = "102",
     targeted: bool = False,
     beside: Path | None = None,
@@ -88,7 +89,9 @@ def make_stick(
     to have the filesystem's. ``words`` are further ones of the kernel lines.
     """
     uuid = "6c697665-6f73-4000-8000-00000000002a"
-    live = _live_tree(scratch, flat=flat, targeted=targeted)
+    live = _live_tree(
+        scratch, flat=flat, uncompressed=uncompressed, targeted=targeted, rootfs=rootfs
+    )
     boot = " ".join(options(uuid, *words))
     record = {"schema": "liveos/image/1", "name": NAME, "options": boot, "overlay": None, "x": [1]}
     (live / NAME / "image.json").write_text(json.dumps(record))
@@ -105,13 +108,18 @@ def make_stick(
     return stick
 
 
-def _live_tree(scratch: Path, *, flat: bool, targeted: bool) -> Path:
+def _live_tree(
+    scratch: Path, *, flat: bool, uncompressed: bool, targeted: bool, rootfs: Path | None
+) -> Path:
     root, live = scratch / "root", scratch / "live"
     for directory in ("usr/bin", "proc", "etc/skel"):
         (root / directory).mkdir(parents=True)
     if targeted:
         (root / "etc/selinux/targeted/contexts").mkdir(parents=True)
     (live / NAME).mkdir(parents=True)
+    if uncompressed:
+        make_ext4(live / NAME / "rootfs.img", root, "Anaconda", 8 * MIB)
+        return live
     source = root
     if not flat:
         source = scratch / "nested"

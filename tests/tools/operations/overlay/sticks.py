@@ -89,9 +89,7 @@ def make_stick(
     to have the filesystem's. ``words`` are further ones of the kernel lines.
     """
     uuid = "6c697665-6f73-4000-8000-00000000002a"
-    live = _live_tree(
-        scratch, flat=flat, uncompressed=uncompressed, targeted=targeted, rootfs=rootfs
-    )
+    live = _live_tree(scratch, flat=flat, uncompressed=uncompressed, targeted=targeted)
     boot = " ".join(options(uuid, *words))
     record = {"schema": "liveos/image/1", "name": NAME, "options": boot, "overlay": None, "x": [1]}
     (live / NAME / "image.json").write_text(json.dumps(record))
@@ -108,9 +106,7 @@ def make_stick(
     return stick
 
 
-def _live_tree(
-    scratch: Path, *, flat: bool, uncompressed: bool, targeted: bool, rootfs: Path | None
-) -> Path:
+def _live_tree(scratch: Path, *, flat: bool, uncompressed: bool, targeted: bool) -> Path:
     root, live = scratch / "root", scratch / "live"
     for directory in ("usr/bin", "proc", "etc/skel"):
         (root / directory).mkdir(parents=True)

@@ -189,7 +189,4 @@ def _not_shown(
     if showing is Showing.NO_TRACE and has_home(medium):
         yield "the home is no part of the overlay: what is written there is kept by every entry"
     if secret is None and has_encrypted_home(medium):
-        yield (
-            "whether the encrypted home opens: no passphrase was typed, as there was no --key-file;"
-            " it started without the home"
-        )
+        yield "whether the encrypted home opens: without --key-file no passphrase was typed"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from typing import Annotated, Any, ClassVar, Protocol, Self, runtime_checkable
 
 u8 = Annotated[int, "B"]
 u16 = Annotated[int, "H"]
@@ -36,6 +36,25 @@ class ByteSource(Protocol):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes at ``offset``; `TruncatedError` when they are not there."""
+
+
+@runtime_checkable
+class CanFill(Protocol):
+    """What some byte sources can do besides, to spare a copy; see `read_into`."""
+
+    def fill(self, offset: int, buffer: memoryview) -> None:
+        """Put the bytes at ``offset`` into all of ``buffer``."""
+
+
+def read_into(source: ByteSource, offset: int, buffer: memoryview) -> None:
+    """Fill ``buffer``, whose items are bytes; `TruncatedError` when there are not so many.
+
+    For memory that is used again and again: new pages take longer than their bytes.
+    """
+    if isinstance(source, CanFill):
+        source.fill(offset, buffer)
+    else:
+        buffer[:] = source.read_at(offset, len(buffer))
 
 
 class ByteSink(Protocol):
@@ -93,6 +112,17 @@ class FileSource:
             self.bytes_read += len(part)
         return b"".join(parts)
 
+    def fill(self, offset: int, buffer: memoryview) -> None:
+        _check_range(self, offset, len(buffer))
+        while buffer:
+            count = os.preadv(self._fd, [buffer], offset)
+            if not count:
+                message = f"{self.path}: the file became shorter while it was read"
+                raise TruncatedError(message)
+            offset += count
+            buffer = buffer[count:]
+            self.bytes_read += count
+
     def close(self) -> None:
         os.close(self._fd)
 
@@ -127,6 +157,10 @@ class Window:
     def read_at(self, offset: int, length: int) -> bytes:
         _check_range(self, offset, length)
         return self._source.read_at(self.offset + offset, length)
+
+    def fill(self, offset: int, buffer: memoryview) -> None:
+        _check_range(self, offset, len(buffer))
+        read_into(self._source, self.offset + offset, buffer)
 
 
 class MeteredSource:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveos.formats.binary import ByteSource, FormatError, TruncatedError
-from liveos.formats.exception_store.chunks import read_chunks
+from liveos.formats.exception_store.chunks import read_chunks_into
 from liveos.formats.exception_store.errors import AmbiguousStoreError
 from liveos.formats.exception_store.geometry import SECTOR
 from liveos.formats.exception_store.kernel import Duplicates
@@ -79,8 +79,14 @@ class MergedView:
 
     def read_stored(self, which: NDArray[np.integer]) -> NDArray[np.uint8]:
         """The data of the chunks ``old[which]``, a row for each; whole chunks of the store."""
+        rows = np.empty((len(which), self._chunk_size), np.uint8)
+        self.read_stored_into(rows, which)
+        return rows
+
+    def read_stored_into(self, rows: NDArray[np.uint8], which: NDArray[np.integer]) -> None:
+        """The same, into memory that is there already."""
         places = self._new[self._keys[which] & _SLOT_MASK]
-        return read_chunks(self._store_source, places, self._chunk_size)
+        read_chunks_into(rows, self._store_source, places)
 
     def read_at(self, offset: int, length: int) -> bytes:
         return b"".join(self._read(piece) for piece in self.pieces(offset, length))

@@ -267,13 +267,13 @@ class CommitBlock(BlockHeader):
 def tags(block: bytes, journal: JournalSuperblock) -> Iterator[Tag]:
     """The tags of a descriptor block."""
     end = len(block) - (TAIL_SIZE if journal.has_block_checksums else 0)
-    offset = BlockHeader.layout().size
-    while offset + journal.tag_size <= end:
+    offset, size = BlockHeader.layout().size, journal.tag_size
+    while offset + size <= end:
         tag = Tag.unpack(block, offset, journal)
         yield tag
         if tag.flags & TagFlag.LAST:
             return
-        offset += journal.tag_size + (0 if tag.flags & TagFlag.SAME_UUID else UUID_SIZE)
+        offset += size + (0 if tag.flags & TagFlag.SAME_UUID else UUID_SIZE)
 
 
 def revoked_blocks(block: bytes, journal: JournalSuperblock) -> NDArray[np.uint64]:

@@ -16,9 +16,10 @@ from liveos.formats.ext4.journal_file import open_journal
 from liveos.medium.overlay.check import check_store
 from liveos.medium.overlay.fates import fates
 from liveos.medium.overlay.view import OverlayView
-from liveos.operations.overlay import compaction
-from liveos.operations.overlay.compaction import Compaction, write_compacted
+from liveos.operations.overlay import rewriting
+from liveos.operations.overlay.compaction import Compaction
 from liveos.operations.overlay.perform.compact_in_place import compact
+from liveos.operations.overlay.rewriting import write_compacted
 from liveos.report import NullReporter, Severity
 from tests.tools.operations.overlay import stores
 from tests.unit.formats.exception_store.power_cuts import Device, luck
@@ -138,7 +139,7 @@ def assert_files(view: OverlayView, scene: Scene, scratch: Path) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_new_store(scene: Scene, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it is whole, it is no store; then it shows the same, and is as small as can be."""
-    monkeypatch.setattr(compaction, "_BATCH", 128 << 10)
+    monkeypatch.setattr(rewriting, "_PART", 128 << 10)
     dice = random.Random(seed)
     meant = look(Device(scene.store), scene.origin)
     new = Device(bytes(len(scene.store)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveos.formats.binary import MemorySource, TruncatedError
-from liveos.formats.exception_store.chunks import read_chunks
+from liveos.formats.exception_store.chunks import read_chunks, read_chunks_into
 
 CHUNKS = 60
 
@@ -30,6 +30,14 @@ def test_rows_are_the_chunks_asked_for(numbers: list[int], size: int) -> None:
     assert [row.tobytes() for row in rows] == [
         data[number * size : (number + 1) * size] for number in numbers
     ]
+
+
+def test_rows_of_a_part_of_memory_are_filled_in_place() -> None:
+    source = MemorySource(b"".join(bytes([number]) * 512 for number in range(CHUNKS)))
+    memory = np.zeros((2, 8, 512), np.uint8)
+    read_chunks_into(memory[1, 2:7], source, np.array([9, 20, 21, 22, 9], np.uint32))
+    assert memory[:, :, 0].tolist() == [[0] * 8, [0, 0, 9, 20, 21, 22, 9, 0]]
+    assert (memory == memory[:, :, :1]).all()
 
 
 def test_neighbours_are_read_at_once() -> None:

@@ -4,8 +4,10 @@
 from liveos.errors import RefusedError
 from liveos.host.folders.folder import DescriptorFile
 from liveos.host.folders.new_file import new_file
+from liveos.host.folders.write_behind import WriteBehind
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.operations.overlay.compaction import Compaction, write_compacted
+from liveos.operations.overlay.compaction import Compaction
+from liveos.operations.overlay.rewriting import write_compacted
 from liveos.operations.overlay.sound import damage_named, kept_from_others
 from liveos.operations.overlay.steps import COMPACTED, CompactStore
 from liveos.report import Reporter
@@ -28,8 +30,11 @@ def compact_store(step: CompactStore, reporter: Reporter) -> None:
 def _write_file(step: CompactStore, overlay: OpenOverlay, reporter: Reporter) -> None:
     assert step.output is not None
     compaction = _looked_at(step, overlay)
-    with new_file(step.output, step.size, replaces=step.replaces) as descriptor:
-        write_compacted(compaction, DescriptorFile(descriptor, step.size), reporter.progress)
+    with (
+        new_file(step.output, step.size, replaces=step.replaces) as descriptor,
+        WriteBehind(DescriptorFile(descriptor, step.size), descriptor) as file,
+    ):
+        write_compacted(compaction, file, reporter.progress)
 
 
 def _replace(step: CompactStore, overlay: OpenOverlay, reporter: Reporter) -> None:

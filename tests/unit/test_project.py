@@ -15,6 +15,7 @@ from liveos import __version__
 from liveos.cli.verbs import HOME_VERBS, OVERLAY_VERBS
 from liveos.cli.verbs import VERBS as SUMMARIES
 from liveos.errors import ExitStatus
+from liveos.medium.model import PersistenceKind
 from tests.unit.commands import ROOT, VERBS, options
 
 CHECKOUT = Path(__file__).parents[2]
@@ -174,7 +175,7 @@ def test_completion_files_are_those_that_the_program_prints(shell: str) -> None:
     [
         ("liveos ins", {"inspect", "install"}),
         ("liveos install --overlay-k", {"--overlay-kind"}),
-        ("liveos install --overlay-kind ", {"auto", "snapshot", "directory"}),
+        ("liveos install --overlay-kind ", {"auto", *PersistenceKind}),
     ],
 )
 def test_completion_offers_what_exists(line: str, offered: set[str]) -> None:

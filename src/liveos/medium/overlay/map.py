@@ -8,8 +8,16 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from liveos.formats.binary import FormatError
-from liveos.formats.exception_store import read_store
+from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.exception_store import (
+    LIVEOS_CHUNK_SECTORS,
+    ExceptionStore,
+    Geometry,
+    Header,
+    Tail,
+    read_header,
+    read_store,
+)
 from liveos.formats.ext4.owners import BlockUse, owners
 from liveos.medium.overlay.fates import Fate, Fates, fates
 from liveos.medium.overlay.locate import OpenOverlay
@@ -93,7 +101,7 @@ def analyse(overlay: OpenOverlay, progress: Progress = lambda _done, _total: Non
     :raises FormatError: store or root cannot be read.
     """
     source = overlay.need_store()
-    store = read_store(source)
+    store = _store(source)
     view = OverlayView(store, source, overlay.need_origin_bytes())
     found = fates(view, progress)
     uses, problem = _uses(view)
@@ -102,6 +110,15 @@ def analyse(overlay: OpenOverlay, progress: Progress = lambda _done, _total: Non
     chunks = store.next_free() - store.geometry.chunks_for(live)
     gain = max(0, chunks) * view.chunk_size
     return Analysis(view.chunk_size, parts, gain, problem or found.problem)
+
+
+def _store(source: ByteSource) -> ExceptionStore:
+    """The store, or what the kernel will make of a blank one."""
+    if not read_header(source).is_blank:
+        return read_store(source)
+    nothing = np.empty(0, np.uint32)
+    header = Header.new(Geometry(LIVEOS_CHUNK_SECTORS))
+    return ExceptionStore(header, source.size, nothing, nothing, Tail(), terminated=True)
 
 
 def _parts(found: Fates, uses: NDArray[np.uint8]) -> NDArray[np.uint8]:

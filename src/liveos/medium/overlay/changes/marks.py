@@ -83,7 +83,8 @@ def marks_of(attributes: Attributes, namespace: str) -> Marks:
     redirect = found.get("redirect")
     return Marks(
         opaque=found.get("opaque") == b"y",
-        has_whiteouts=found.get("opaque") == b"x",
+        # Before 6.8 it had a name of its own (6.7: "ovl: Add an alternative type of whiteout").
+        has_whiteouts=found.get("opaque") == b"x" or "whiteouts" in found,
         is_whiteout=stat.S_ISCHR(attributes.mode) and attributes.device == (0, 0),
         redirect=None if redirect is None else _path(redirect),
         metacopy="metacopy" in found and stat.S_ISREG(attributes.mode),

@@ -89,7 +89,8 @@ def _too_small(
 ) -> NoSpaceError:
     table = layout.table() if layout else (("ESP", payload.boot_size),)
     parts = ", ".join(f"{name} {format_size(part)}" for name, part in table)
-    contents = " and ".join((f"{format_size(payload.root_size)} of image", *_words(wishes)))
+    *first, last = (f"{format_size(payload.root_size)} of image", *_words(wishes))
+    contents = f"{', '.join(first)} and {last}" if first else last
     least = least_size(payload.boot_size, ext4_size(needed))
     return NoSpaceError(
         f"{format_size(size)} is too small ({parts}): LIVE must hold {contents}",

@@ -11,7 +11,7 @@ from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
 from liveos.operations.install import menu, refusals
-from liveos.operations.install.memory_steps import (
+from liveos.operations.install.live_contents import (
     home_steps,
     memory_record,
     overlay_steps,

@@ -4,7 +4,7 @@
 from typing import assert_never
 
 from liveos.errors import UnsupportedError
-from liveos.host.folders.directories import directory_names, remove_tree
+from liveos.host.folders.directories import directory_names, keep_private, remove_tree
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.ext4_names import exchange_names
 from liveos.host.folders.folder import Folder
@@ -63,6 +63,9 @@ def _take_place(step: TakePlace) -> None:
             exchange_names(place.folder, new.name, place.name)
         else:
             place.folder.replace(new.name, place.name)
+        if place.name in place.folder.names():
+            # It holds what the users of its system keep from each other.
+            keep_private(place.folder, place.name)
 
 
 def _remove(folder: Folder, names: tuple[str, ...]) -> None:

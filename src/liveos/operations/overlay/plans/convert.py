@@ -28,7 +28,7 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.examine import examine
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.operations.install.overlay import choose_kind, most_useful, store_size
+from liveos.operations.install.overlay import most_useful, store_size
 from liveos.operations.install.sizes import AUTO, Wishes, share_out
 from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
 from liveos.operations.overlay.convert_steps import (
@@ -80,7 +80,7 @@ def plan(found: Installation, overlay: OpenOverlay, request: ConvertRequest) -> 
     _require_sense(found, overlay, request)
     if overlay.kind is request.to:
         return _completion(found, overlay, subject)
-    choose_kind(found.image, request.to)
+    _require_usable(found, request.to)
     _require_sound(overlay)
     needs = needs_of(overlay, request.to)
     size, notes = _size(found, overlay, request, needs)
@@ -121,6 +121,18 @@ def _require_sense(found: Installation, overlay: OpenOverlay, request: ConvertRe
                 "a directory has no size: it shares what is free on the stick",
                 hint="leave out --size, or choose --to image",
             )
+
+
+def _require_usable(found: Installation, to: PersistenceKind) -> None:
+    """:raises UnsupportedError: the image's initramfs does not start with this kind."""
+    option = next((each for each in found.image.persistence if each.kind is to), None)
+    if option is None or not option.usable:
+        reason = option.reason if option else "nothing is known of its initramfs"
+        usable = [str(each.kind) for each in found.image.persistence if each.usable]
+        raise UnsupportedError(
+            f"{found.image.name} cannot keep changes in an overlay of the kind {to}: {reason}",
+            hint=f"it can as {' or '.join(usable)}" if usable else "liveos inspect says more",
+        )
 
 
 def _require_sound(overlay: OpenOverlay) -> None:

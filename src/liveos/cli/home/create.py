@@ -31,6 +31,10 @@ def create(
         bool, typer.Option("--encrypt", help="Encrypt it, with a passphrase that is asked for.")
     ] = False,
     key_file: KeyFile = None,
+    partition: Annotated[
+        bool,
+        typer.Option("--partition", help="Make it a partition, behind the others of the stick."),
+    ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -39,12 +43,16 @@ def create(
 
     _require_one_wish(plain=plain, encrypt=encrypt, key_file=key_file)
     encrypted = _wants_encryption(plain=plain, encrypt=encrypt, key_file=key_file)
-    place, plan = _plan(stick, size, encrypted=encrypted)
+    plan = _plan(stick, size, encrypted=encrypted, partition=partition)
     with ExitStack() as stack:
         if encrypted and not dry_run:
             plan = _with_key(plan, key_file, stack)
         if not carry_out(output, plan, dry_run=dry_run, yes=yes):
             return
+    from liveos.medium.home.locate import open_home
+
+    with open_home(stick) as found:
+        place = str(found.place)
     if output.as_json:
         output.document("home-create", {"path": place, "encrypted": encrypted})
     else:
@@ -72,8 +80,8 @@ def _wants_encryption(*, plain: bool, encrypt: bool, key_file: str | None) -> bo
     return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
 
 
-def _plan(stick: str, size: str, *, encrypted: bool) -> "tuple[str, Plan]":
-    """The home's place, and what would be done, before anybody is asked for a passphrase."""
+def _plan(stick: str, size: str, *, encrypted: bool, partition: bool) -> "Plan":
+    """What would be done, before anybody is asked for a passphrase."""
     from uuid import uuid4
 
     from liveos.medium.home.locate import open_home
@@ -81,9 +89,10 @@ def _plan(stick: str, size: str, *, encrypted: bool) -> "tuple[str, Plan]":
     from liveos.sizes import parse_size
 
     luks_uuid = uuid4() if encrypted else None
-    wish = operation.HomeWish(parse_size(size), uuid4(), luks_uuid)
+    partition_uuid = uuid4() if partition else None
+    wish = operation.HomeWish(parse_size(size), uuid4(), luks_uuid, partition_uuid)
     with open_home(stick) as found:
-        return str(found.place), operation.plan(found, stick, wish)
+        return operation.plan(found, stick, wish)
 
 
 def _with_key(plan: "Plan", key_file: str | None, stack: ExitStack) -> "Plan":

@@ -9,6 +9,7 @@ from liveos.errors import UnsupportedError, UsageError
 from liveos.formats.binary import ByteSource, FileSource, FormatError
 from liveos.formats.tree import FileTree
 from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.partition import PartitionFolder
 from liveos.medium.home.mounting import (
     LiveSystem,
     Mounting,
@@ -24,10 +25,8 @@ from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
 from liveos.medium.payloads import find_payloads
 from liveos.medium.scene import Scene
+from liveos.medium.stores import HOME_NAME, home_of, home_partition, store_in
 from liveos.medium.volume import Volume
-
-HOME_NAME = "home.img"
-"""What livesys looks for in the directory of its image."""
 
 _READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
 
@@ -41,6 +40,7 @@ class OpenHome:
     ``overlay_used`` means that the image has been started with an overlay of its own before.
     ``menu`` is its own on a stick of ours. ``updates`` are the files of our units, there or not;
     they are wanted when, even without this home, some entry of the stick goes by them.
+    ``partition`` is the UUID of what is in a partition, where the home is in one.
     """
 
     place: FolderFile
@@ -53,10 +53,18 @@ class OpenHome:
     menu: ImageMenu | None = None
     updates: tuple[StoredUpdate, ...] = ()
     updates_wanted: bool = False
+    scene: Scene | None = None
+    partition: str | None = None
 
     def mounting(self, *, encrypted: bool) -> Mounting:
         """How a home of this kind would be mounted."""
-        return choose_mounting(self.system, self.image, self.directory, encrypted=encrypted)
+        return choose_mounting(
+            self.system,
+            self.image,
+            self.directory,
+            encrypted=encrypted,
+            partition=self.partition,
+        )
 
 
 @contextmanager
@@ -106,11 +114,11 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
     images = zip(find_payloads(scene), all_images, strict=True)
     image = next(each for other, each in images if other.node.path == payload.node.path)
     tree = origin_in(volume, payload.node).tree
-    home = volume.find_file(f"/{directory}/{HOME_NAME}")
+    place, source, uuid = _home(scene, volume, directory, image)
     return OpenHome(
-        place=place_in(volume, home.path if home else f"/{directory}/{HOME_NAME}"),
+        place=place,
         directory=directory,
-        source=volume.tree.open(home) if home else None,
+        source=source,
         image=image,
         tree=tree,
         system=None if tree is None else read_live_system(tree),
@@ -118,7 +126,40 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
         menu=find_image_menu(scene, directory),
         updates=find_updates(volume),
         updates_wanted=any(_wants_updates(each, each is image) for each in all_images),
+        scene=scene,
+        partition=uuid,
     )
+
+
+def _home(
+    scene: Scene, volume: Volume, directory: str, image: Image
+) -> tuple[FolderFile, ByteSource | None, str | None]:
+    """Where the home is or would be, its bytes, and the UUID of one in a partition."""
+    path = f"/{directory}/{HOME_NAME}"
+    file = store_in(volume, path)
+    chosen = home_of(file, home_partition(scene.partitions), image.entries)
+    if chosen is None or chosen.partition is None or chosen.filesystem is None:
+        node = volume.find_file(path)
+        return (
+            place_in(volume, node.path if node else path),
+            volume.tree.open(node) if node else None,
+            None,
+        )
+    found = next(each for each in scene.partitions if each.number == chosen.partition)
+    folder = PartitionFolder(scene.path, found.offset, found.size, found.number, filled=True)
+    return FolderFile(folder, folder.name), _PartitionSource(folder), chosen.uuid
+
+
+class _PartitionSource:
+    """The bytes of a partition, opened anew for each reading."""
+
+    def __init__(self, folder: PartitionFolder) -> None:
+        self._folder = folder
+        self.size = folder.size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        with self._folder.open(self._folder.name) as file:
+            return file.read_at(offset, length)
 
 
 def _wants_updates(image: Image, without_home: bool) -> bool:  # noqa: FBT001 - one caller

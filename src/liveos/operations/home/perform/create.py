@@ -9,6 +9,7 @@ from liveos.formats.binary import ByteSink
 from liveos.formats.tree import FileTree
 from liveos.host import disk
 from liveos.host.folders.folder import Folder, FolderFile, HostFolder, StoredFile
+from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import HEADER_SIZE, Key, new_volume
 from liveos.medium.home.locate import open_root
 from liveos.operations.home.filesystem import copy_used, new_filesystem
@@ -33,6 +34,8 @@ def create_home(step: CreateHome, reporter: Reporter) -> None:
             with suppress(LiveosError, OSError):
                 folder.remove(part)
             raise
+    if isinstance(folder, PartitionFolder):
+        disk.reread_partitions(folder.path)
 
 
 def held(place: FolderFile) -> AbstractContextManager[None]:
@@ -53,7 +56,9 @@ def _make(step: CreateHome, root: FileTree | None, reporter: Reporter) -> None:
     ):
         reserve(folder, part, step.size)
         sink = _sink(step, file)
-        copy_used(filesystem, sink, reporter.progress, zeros=step.encryption is not None)
+        # A partition does not read as zeros by itself, nor does what is encrypted.
+        zeros = step.encryption is not None or isinstance(folder, PartitionFolder)
+        copy_used(filesystem, sink, reporter.progress, zeros=zeros)
         file.flush()
 
 

@@ -7,15 +7,18 @@ from uuid import UUID
 
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.folder import Folder
+from liveos.host.folders.folder import Folder, FolderFile
+from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import HEADER_SIZE, Key
-from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
+from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, SFDISK, Tool
 from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import LiveSystem, Mounting
 from liveos.operations.home.plans.mounting import preparations, words_by_hand
+from liveos.operations.home.plans.partition import choose_partition
 from liveos.operations.home.steps import NEW, CreateHome, Encryption
 from liveos.operations.plan import Plan
+from liveos.operations.steps import Run
 from liveos.sizes import Size, format_size
 
 _MIB = 1 << 20
@@ -26,11 +29,20 @@ _SPARE = 4 * _MIB
 
 @dataclass(frozen=True, slots=True)
 class HomeWish:
-    """What is asked for; the UUIDs are those of the ext4 and of the LUKS volume around it."""
+    """What is asked for; the UUIDs are those of the ext4 and of the LUKS volume around it.
+
+    With ``partition_uuid`` the home is to be a partition; if that must be made, it gets this one.
+    """
 
     size: Size
     uuid: UUID
     luks_uuid: UUID | None = None
+    partition_uuid: UUID | None = None
+
+    @property
+    def least(self) -> int:
+        """The fewest bytes that such a home needs."""
+        return _LEAST + (0 if self.luks_uuid is None else HEADER_SIZE)
 
 
 def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
@@ -42,18 +54,20 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
     """
     encrypted = wish.luks_uuid is not None
     _require_none(found, spec)
+    found, additions = _placed(found, wish)
     mounting = found.mounting(encrypted=encrypted)
     _require_mountable(found, mounting, encrypted=encrypted)
-    size = _size(found.place.folder, wish, encrypted=encrypted)
+    folder = found.place.folder
+    size = folder.size if isinstance(folder, PartitionFolder) else _size(folder, wish)
     step = _step(found, spec, wish, size)
     kind = "an encrypted" if encrypted else "a plain"
     left_over = f"{found.place}{NEW}, left by a run that was cut off"
     return Plan(
         title=f"make {kind} home of {format_size(size)} for {found.image.name}",
-        steps=(*preparations(found, mounting), step),
+        steps=(*additions, *preparations(found, mounting), step),
         destroys=(left_over,) if step.stale else (),
         notes=tuple(_notes(found, mounting)),
-        needs=_tools(found.place.folder, encrypted=encrypted),
+        needs=(*((SFDISK,) if additions else ()), *_tools(folder, encrypted=encrypted)),
     )
 
 
@@ -67,6 +81,15 @@ def with_key(plan: Plan, key: Key) -> Plan:
         notes += (f"{key} ends with a line end, which nobody can type at boot",)
     step = replace(step, encryption=replace(step.encryption, key=key))
     return replace(plan, steps=(*others, step), notes=notes)
+
+
+def _placed(found: OpenHome, wish: HomeWish) -> tuple[OpenHome, tuple[Run, ...]]:
+    """Where the home is to be; for a partition, which may have to be made."""
+    if wish.partition_uuid is None:
+        return found, ()
+    folder, additions = choose_partition(found.scene, wish.size, wish.partition_uuid, wish.least)
+    uuid = str(wish.luks_uuid or wish.uuid)
+    return replace(found, place=FolderFile(folder, folder.name), partition=uuid), additions
 
 
 def _require_none(found: OpenHome, spec: str) -> None:
@@ -105,10 +128,10 @@ def _require_mountable(found: OpenHome, mounting: Mounting, *, encrypted: bool) 
     )
 
 
-def _size(folder: Folder, wish: HomeWish, *, encrypted: bool) -> int:
+def _size(folder: Folder, wish: HomeWish) -> int:
     """Whole mebibytes, for there is nothing smaller in a LUKS volume or an ext4 that helps."""
     free, limit = folder.free(), folder.limit()
-    least = _LEAST + (HEADER_SIZE if encrypted else 0)
+    least = wish.least
     left = max(0, free - _SPARE)
     if limit is not None and wish.size.bytes is None:
         left = min(left, limit)

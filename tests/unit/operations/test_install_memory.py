@@ -310,7 +310,7 @@ WISHES = st.one_of(
     st.none(),
     st.just(AUTO),
     st.integers(64 * MIB, 12 * GIB).map(lambda size: Size(bytes=size)),
-    st.integers(1, 40).map(lambda share: Size(percent=Decimal(share))),
+    st.integers(1, 33).map(lambda share: Size(percent=Decimal(share))),
 )
 HOMES = st.one_of(
     st.none(),

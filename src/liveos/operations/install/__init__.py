@@ -2,6 +2,6 @@
 """``liveos install``: an image onto a new stick, as a plan."""
 
 from liveos.operations.install.planning import plan
-from liveos.operations.install.stick import InstallRequest
+from liveos.operations.install.stick import HomeRequest, InstallRequest
 
-__all__ = ["InstallRequest", "plan"]
+__all__ = ["HomeRequest", "InstallRequest", "plan"]

@@ -11,9 +11,9 @@ import pytest
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
 from liveos.formats.binary import FileSource, TruncatedError, Window
 from liveos.formats.ext4.reader import Ext4
-from liveos.host.folders.ext4_editor import directories
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.unmounted import directories
 from liveos.host.volumes import Ext4Volume
 
 pytestmark = pytest.mark.tools

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """One directory of an unmounted ext4 while it is changed: look-ups, and transactions."""
 
-import os
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from errno import ENOENT
 
 from liveos.errors import RefusedError, ToolFailedError, UnsupportedError
 from liveos.formats.ext4.groups import free_map
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.records import Inode, InodeFlag
-from liveos.formats.tree import FileKind, Node
+from liveos.formats.tree import Node
 from liveos.host import ext4
 from liveos.host.ext4 import BlockRun
 from liveos.host.folders.ext4_extents import require_blocks
@@ -20,6 +18,7 @@ from liveos.host.folders.ext4_file import Ext4File
 from liveos.host.folders.ext4_scratch import Change, apply
 from liveos.host.folders.ext4_window import require_changeable
 from liveos.host.folders.folder import StoredFile, checked_name, require_room
+from liveos.host.folders.unmounted import directories, regular_file
 from liveos.host.volumes import Ext4Volume
 
 _DIRECTORY_FULL = "No free space in the directory"  # EXT2_ET_DIR_NO_SPACE of libext2fs
@@ -117,33 +116,6 @@ class Ext4Editor:
                 kept = self._window.read_at(block * block_size, used)
                 return {block: kept.ljust(block_size, b"\0")}
         return {}
-
-
-def directories(fs: Ext4, path: str) -> tuple[Node, ...]:
-    """The directories from the root to ``path``; symbolic links are not followed."""
-    names = [part for part in path.split("/") if part]
-    paths = ["/".join(names[:depth]) for depth in range(len(names) + 1)]
-    nodes = [fs.lookup(part) for part in paths]
-    found = tuple(node for node in nodes if node is not None and node.kind is FileKind.DIRECTORY)
-    if len(found) < len(paths):
-        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
-    return found
-
-
-def find(fs: Ext4, directory: str, name: str) -> Node | None:
-    """What has this name, of whatever kind."""
-    directories(fs, directory)
-    return fs.lookup(posixpath.join(directory, checked_name(name)))
-
-
-def regular_file(fs: Ext4, directory: str, name: str) -> Node:
-    """The file of this name; refused when it is something else."""
-    node = find(fs, directory, name)
-    if node is None:
-        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), posixpath.join(directory, name))
-    if node.kind is not FileKind.FILE:
-        raise RefusedError(f"{node.path} is not a regular file", hint="name the file itself")
-    return node
 
 
 def free_bytes(fs: Ext4) -> int:

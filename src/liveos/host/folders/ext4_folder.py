@@ -15,12 +15,11 @@ from liveos.errors import LiveosError
 from liveos.formats.binary import FileSource, Window
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.replay import recover
-from liveos.formats.tree import FileKind
-from liveos.host.folders.ext4_editor import Ext4Editor, directories, find, free_bytes, regular_file
+from liveos.host.folders.ext4_editor import Ext4Editor, free_bytes
 from liveos.host.folders.ext4_scratch import Change
 from liveos.host.folders.ext4_window import window
-from liveos.host.folders.folder import ReadOnlyFile, StoredFile, already_there, checked_name
-from liveos.host.hold import hold
+from liveos.host.folders.folder import ReadOnlyFile, StoredFile, already_there
+from liveos.host.folders.unmounted import file_names, find, hold_all, regular_file
 from liveos.host.volumes import Ext4Volume
 
 
@@ -124,9 +123,7 @@ class Ext4Folder:
 
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:
-            directory = directories(fs, self.directory)[-1]
-            nodes = {name: fs.load(name, number) for name, number in fs.scan(directory)}
-            return tuple(sorted(n for n, node in nodes.items() if node.kind is FileKind.FILE))
+            return file_names(fs, self.directory)
 
     def free(self) -> int:
         """As `Folder.free`; a file that is not in one piece needs blocks for its extents, too."""
@@ -137,9 +134,7 @@ class Ext4Folder:
         return None
 
     def hold(self, name: str) -> AbstractContextManager[None]:
-        """Exclusive use of the file or device that holds the whole filesystem."""
-        checked_name(name)
-        return hold(self.volume.path)
+        return hold_all(self.volume.path, name)
 
     @contextmanager
     def _read(self) -> Iterator[Ext4]:

@@ -4,10 +4,11 @@
 from liveos.errors import RefusedError
 from liveos.formats.ext4.reader import Ext4
 from liveos.formats.tree import Node
-from liveos.host.folders.ext4_editor import Ext4Editor, find
+from liveos.host.folders.ext4_editor import Ext4Editor
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.ext4_scratch import Change
 from liveos.host.folders.ext4_window import window
+from liveos.host.folders.unmounted import find
 
 
 def exchange_names(folder: Ext4Folder, one: str, other: str) -> None:

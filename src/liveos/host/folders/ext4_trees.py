@@ -20,10 +20,11 @@ from liveos.formats.ext4.replay import recover
 from liveos.formats.ext4.superblock import Incompat, RoCompat
 from liveos.formats.ext4.xattrs import block_owners, with_owners
 from liveos.formats.tree import FileKind, Node
-from liveos.host.folders.ext4_editor import Ext4Editor, directories, find, regular_file
+from liveos.host.folders.ext4_editor import Ext4Editor
 from liveos.host.folders.ext4_scratch import Change
 from liveos.host.folders.ext4_window import window
 from liveos.host.folders.folder import already_there
+from liveos.host.folders.unmounted import directories, find, regular_file
 from liveos.host.volumes import Ext4Volume
 
 # Each may lie in another block of the inode tables, and the least log has room for a thousand.

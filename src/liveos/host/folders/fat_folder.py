@@ -8,20 +8,17 @@ file or the new one: a file that is not finished, or clusters that no file has. 
 ``fsck.fat -a`` gives the clusters back.
 """
 
-import os
 import posixpath
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from errno import ENOENT
 from itertools import accumulate
 
 from liveos.errors import LiveosError, NoSpaceError, RefusedError
 from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
 from liveos.formats.fat.exchange import exchange
 from liveos.formats.fat.reader import Fat
-from liveos.formats.tree import FileKind, Node
 from liveos.host import disk
 from liveos.host.folders.folder import (
     DescriptorFile,
@@ -32,7 +29,7 @@ from liveos.host.folders.folder import (
     checked_name,
     require_room,
 )
-from liveos.host.hold import hold
+from liveos.host.folders.unmounted import file_names, find, hold_all, regular_file
 from liveos.host.run import feed, run
 from liveos.host.transfer import PIECE, pieces
 from liveos.host.volumes import FatVolume
@@ -59,12 +56,12 @@ class FatFolder:
         if writable:
             with self._window() as window:
                 fs = Fat(window)
-                file = _ExtentFile(window, fs.extents(self._node(fs, name)))
+                file = _ExtentFile(window, fs.extents(regular_file(fs, self.directory, name)))
                 yield file
                 file.flush()
         else:
             with self._read() as fs:
-                yield ReadOnlyFile(fs.open(self._node(fs, name)))
+                yield ReadOnlyFile(fs.open(regular_file(fs, self.directory, name)))
 
     @contextmanager
     def create(
@@ -77,7 +74,7 @@ class FatFolder:
         """As `Folder.create`; zeros are written to all of it first, as FAT has no holes."""
         path = self._path(name)
         with self._read() as fs:
-            if self._find(fs, name) is not None:
+            if find(fs, self.directory, name) is not None:
                 raise already_there(f"{self}/{name}")
             require_room(size, _free(fs), self)
         if size > LARGEST_FILE:
@@ -102,9 +99,13 @@ class FatFolder:
         """
         with self._window() as window:
             fs = Fat(window)
-            if keep is not None and self._find(fs, keep) is not None:
+            if keep is not None and find(fs, self.directory, keep) is not None:
                 raise already_there(f"{self}/{keep}")
-            exchange(window, self._node(fs, old).handle, self._node(fs, new).handle)
+            exchange(
+                window,
+                regular_file(fs, self.directory, old).handle,
+                regular_file(fs, self.directory, new).handle,
+            )
         if keep is None:
             self.remove(new)
         else:
@@ -114,8 +115,8 @@ class FatFolder:
     def publish(self, new: str, name: str) -> None:
         """As `Folder.publish`, but that a power cut may leave it under both names, or none."""
         with self._read() as fs:
-            self._node(fs, new)
-            if self._find(fs, name) is not None:
+            regular_file(fs, self.directory, new)
+            if find(fs, self.directory, name) is not None:
                 raise already_there(f"{self}/{name}")
         run(self.volume.rename(self._path(new), self._path(name)))
         disk.sync(self.volume.path)
@@ -132,7 +133,7 @@ class FatFolder:
 
     def remove(self, name: str) -> None:
         with self._read() as fs:
-            self._node(fs, name)
+            regular_file(fs, self.directory, name)
         run(self.volume.remove(self._path(name)))
         disk.sync(self.volume.path)
 
@@ -148,9 +149,7 @@ class FatFolder:
 
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:
-            directory = self._directory(fs)
-            nodes = {name: fs.load(name, entry) for name, entry in fs.scan(directory)}
-            return tuple(sorted(n for n, node in nodes.items() if node.kind is FileKind.FILE))
+            return file_names(fs, self.directory)
 
     def free(self) -> int:
         with self._read() as fs:
@@ -160,9 +159,7 @@ class FatFolder:
         return LARGEST_FILE
 
     def hold(self, name: str) -> AbstractContextManager[None]:
-        """Exclusive use of the file or device that holds the whole filesystem."""
-        checked_name(name)
-        return hold(self.volume.path)
+        return hold_all(self.volume.path, name)
 
     @contextmanager
     def _read(self) -> Iterator[Fat]:
@@ -181,24 +178,6 @@ class FatFolder:
         if strange or not path.isprintable():
             raise RefusedError(f"{path!r} cannot be the name of a file on FAT")
         return path
-
-    def _directory(self, fs: Fat) -> Node:
-        node = fs.lookup(self.directory)
-        if node is None or node.kind is not FileKind.DIRECTORY:
-            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self))
-        return node
-
-    def _find(self, fs: Fat, name: str) -> Node | None:
-        self._directory(fs)
-        return fs.lookup(posixpath.join(self.directory, checked_name(name)))
-
-    def _node(self, fs: Fat, name: str) -> Node:
-        node = self._find(fs, name)
-        if node is None:
-            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), f"{self}/{name}")
-        if node.kind is not FileKind.FILE:
-            raise RefusedError(f"{self}/{name} is not a file", hint="name the file itself")
-        return node
 
     def _write_zeros(self, path: str, size: int) -> None:
         with feed(self.volume.write(path)) as pipe:

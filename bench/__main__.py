@@ -24,7 +24,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="liveos-bench-", dir=arguments.directory) as name:
         scratch = Path(name)
-        results = [*start_up(), *big_store.measure(big_store.make(scratch / "overlay"))]
+        store = big_store.make(scratch / "overlay")
+        results = [*start_up(), *big_store.measure(store), big_store.measure_nominal(scratch)]
         show(results)
         iso = arguments.iso or big_iso.make(image(RECIPES[0]).iso, 2 * GIB, scratch)
         more = [bytes_read(iso), *installation(iso, scratch)]

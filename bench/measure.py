@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -36,10 +38,12 @@ def run(line: list[str]) -> Run:
     """Run a program to its end; it must succeed.
 
     A small process in between starts and measures it: the kernel counts the memory of whoever
-    forks as the child's own.
+    forks as the child's own. Python may keep its bytecode, as that of an installed program is
+    kept: where PYTHONDONTWRITEBYTECODE is set, half of a short run would be compilation.
     """
     between = [sys.executable, "-m", "bench.measure", *line]
-    done = subprocess.run(between, stdout=subprocess.PIPE, check=False)
+    kept = {name: value for name, value in os.environ.items() if name != _NO_BYTECODE}
+    done = subprocess.run(between, stdout=subprocess.PIPE, check=False, env=kept)
     if done.returncode:
         raise SystemExit(f"{line} failed")
     seconds, memory = done.stdout.split()

@@ -45,9 +45,15 @@ def data_runs(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """(start, stop) of what is left of ``data`` when its blocks of zeros are holes."""
     whole = len(data) // _GRAIN * _GRAIN
     blocks = np.frombuffer(data, np.uint64, whole // 8).reshape(-1, _GRAIN // 8)
-    filled = (
-        np.append(blocks.any(axis=1), any(data[whole:])) if whole < len(data) else blocks.any(1)
-    )
+    # Most blocks that hold something begin with it.
+    filled = blocks[:, 0] != 0
+    doubtful = np.flatnonzero(~filled)
+    filled[doubtful] = blocks[doubtful].any(axis=1)
+    if whole < len(data):
+        filled = np.append(filled, any(data[whole:]))
+    if filled.all() and len(data):
+        yield 0, len(data)
+        return
     edges = np.flatnonzero(np.diff(filled, prepend=False, append=False)) * _GRAIN
     for start, stop in edges.reshape(-1, 2).tolist():
         yield start, min(stop, len(data))

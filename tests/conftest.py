@@ -1,12 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How hypothesis searches: without a clock, and in CI the same way each time."""
+"""How much is tried: how hypothesis searches, and at how many places things are cut off."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.sampling import Sampling
 
 # A busy machine is no failure: speed is measured by `make bench`, never asserted here.
 _slow = [HealthCheck.too_slow]
 settings.register_profile("local", deadline=None, suppress_health_check=_slow)
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-cut", action="store_true", help="cut off everywhere, not at a few places"
+    )
+
+
+@pytest.fixture(scope="session")
+def sampling(request: pytest.FixtureRequest) -> Sampling:
+    return Sampling(every=request.config.getoption("--every-cut"))

@@ -36,7 +36,7 @@ _IV_SECTOR = 512  # dm-crypt counts in these, whatever the size of its own secto
 _KEY_SIZE = 64  # two keys of 256 bits for XTS
 _LONGEST_KEY = 1 << 20
 # The default is a part of this machine's memory, up to 1 GiB; a stick goes to smaller ones.
-_KDF_MEMORY_KIB = 256 << 10
+_KDF_COST = ("--pbkdf-memory", str(256 << 10))  # KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def format_command(path: Path, volume_key: Path, uuid: UUID) -> Command:
     """Make an empty LUKS2 volume in a file; the passphrase is its standard input."""
     shape = ("--type", "luks2", "--cipher", "aes-xts-plain64", "--key-size", str(_KEY_SIZE * 8))
     sectors = ("--sector-size", str(SECTOR), "--offset", str(HEADER_SIZE // _IV_SECTOR))
-    derivation = ("--pbkdf", "argon2id", "--pbkdf-memory", str(_KDF_MEMORY_KIB))
+    derivation = ("--pbkdf", "argon2id", *_KDF_COST)
     names = ("--uuid", str(uuid), "--volume-key-file", str(volume_key), "--key-file", "-")
     manner = ("--batch-mode", "--disable-locks")
     return Command(

@@ -16,7 +16,7 @@ from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.replay import recover
 from tests.data.snapshot_cases import recordings
 from tests.tools.formats.test_ext4_groups import VARIANTS as GROUPS
-from tests.tools.formats.test_ext4_groups import make, ranges, run
+from tests.tools.formats.test_ext4_groups import make, protect, ranges, run
 
 pytestmark = pytest.mark.tools
 
@@ -64,6 +64,7 @@ def image(
         "sif mixed links_count 0",
         "unlink mixed",
     )
+    protect(path, request.param)
     return path
 
 

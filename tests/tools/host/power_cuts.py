@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,23 @@ from typing import Any
 import pytest
 
 SECTOR = 512
+_PIECE = 64 << 10
+
+
+@dataclass(frozen=True)
+class States:
+    """Contents of a file, each made when it is asked for: a stick in all its states is large."""
+
+    makers: tuple[Callable[[], bytes], ...]
+
+    def __len__(self) -> int:
+        return len(self.makers)
+
+    def __getitem__(self, number: int) -> bytes:
+        return self.makers[number]()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (make() for make in self.makers)
 
 
 @dataclass
@@ -22,40 +40,56 @@ class Recording:
     base: bytes
     events: list[tuple[int, bytes] | None] = field(default_factory=list)
 
-    def prefixes(self) -> Iterator[bytes]:
+    def prefixes(self) -> States:
         """The file after each write that was followed by no other."""
+        writes = [number for number, event in enumerate(self.events, 1) if event is not None]
+        return States(tuple(partial(self._after, count) for count in (0, *writes)))
+
+    def torn(self, chosen: random.Random) -> States:
+        """For each flush, the file with any of the sectors that were written before it."""
+        flushes = [number for number, event in enumerate(self.events) if event is None]
+        ends = [*flushes, len(self.events)]
+        starts = [0, *(number + 1 for number in flushes)]
+        spans = [span for span in zip(starts, ends, strict=True) if span[0] < span[1]]
+        return States(tuple(partial(self._torn, *span, chosen.random()) for span in spans))
+
+    def final(self) -> bytes:
+        return self._after(len(self.events))
+
+    def _after(self, count: int) -> bytes:
         state = bytearray(self.base)
-        yield bytes(state)
-        for event in self.events:
+        for event in self.events[:count]:
             if event is not None:
                 offset, data = event
                 state[offset : offset + len(data)] = data
-                yield bytes(state)
+        return bytes(state)
 
-    def torn(self, chosen: random.Random) -> Iterator[bytes]:
-        """For each flush, the file with any of the sectors that were written before it."""
-        state = bytearray(self.base)
-        new = bytearray(self.base)
+    def _torn(self, start: int, end: int, seed: float) -> bytes:
+        """The file at ``start``, with some of the sectors that it has at ``end``."""
+        torn, new = bytearray(self._after(start)), self._after(end)
         sectors: set[int] = set()
-        for event in [*self.events, None]:
-            if event is not None:
-                offset, data = event
-                new[offset : offset + len(data)] = data
-                sectors.update(range(offset // SECTOR, -(-(offset + len(data)) // SECTOR)))
-                continue
-            torn = bytearray(state)
-            for sector in sorted(sectors):
+        for offset, data in filter(None, self.events[start:end]):
+            sectors.update(range(offset // SECTOR, -(-(offset + len(data)) // SECTOR)))
+        dice = random.Random(seed)
+        for sector in sorted(sectors):
+            if dice.random() < 0.5:
                 place = slice(sector * SECTOR, (sector + 1) * SECTOR)
-                state[place] = new[place]
-                if chosen.random() < 0.5:
-                    torn[place] = new[place]
-            if sectors:
-                yield bytes(torn)
-            sectors.clear()
+                torn[place] = new[place]
+        return bytes(torn)
 
-    def final(self) -> bytes:
-        *_, last = self.prefixes()
-        return last
+
+def leave(state: bytes, path: Path) -> None:
+    """Make a file what it may be after a cut.
+
+    Only what differs is written: e2fsck waits until all that was written has reached the disk.
+    """
+    with path.open("r+b") as file:
+        for start in range(0, len(state), _PIECE):
+            piece = state[start : start + _PIECE]
+            file.seek(start)
+            if file.read(_PIECE) != piece:
+                file.seek(start)
+                file.write(piece)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 """Operations in an unmounted ext4 cut off after every write, and torn into sectors.
 
 Whoever recovers the journal, e2fsck or we, finds the old state or the new one, and e2fsck then
-finds nothing to mend.
+finds nothing to mend. With ``--every-cut`` that is every write, and each flush torn in two ways;
+without, some of them: see `states`.
 """
 
 import random
@@ -16,7 +17,8 @@ import pytest
 
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.ext4_window import window
-from tests.tools.host.power_cuts import SECTOR, Recording, recorded
+from tests.sampling import Sampling
+from tests.tools.host.power_cuts import SECTOR, Recording, leave, recorded
 from tests.tools.host.test_ext4_folder import LAYOUTS, check, debugfs, make, noise, put
 
 pytestmark = pytest.mark.tools
@@ -89,14 +91,14 @@ def recovered_by_us(folder: Ext4Folder) -> Contents:
 def recoveries(folder: Ext4Folder, states: Iterator[bytes]) -> Iterator[Contents]:
     """What is found in each state, recovered by the one and the other in turn."""
     for number, state in enumerate(states):
-        folder.volume.path.write_bytes(state)
+        leave(state, folder.volume.path)
         yield (recovered_by_e2fsck, recovered_by_us)[number % 2](folder)
 
 
-def states(recording: Recording) -> Iterator[bytes]:
-    """Every prefix, and for each flush two sets of sectors that may have arrived."""
-    torn = (recording.torn(random.Random(seed)) for seed in (1, 2))
-    return chain(recording.prefixes(), *torn)
+def states(recording: Recording, sampling: Sampling) -> Iterator[bytes]:
+    """Prefixes, with the first and the last; and for flushes, sectors that may have arrived."""
+    torn = (sampling.of(recording.torn(random.Random(seed)), 3, seed) for seed in (1, 2))
+    return chain(sampling.of(recording.prefixes(), 7), *torn)
 
 
 @pytest.fixture(params=["modern", "old", "small blocks"])
@@ -112,13 +114,13 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Ext4Folder:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_cut_leaves_the_old_or_the_new(
-    folder: Ext4Folder, name: str, monkeypatch: pytest.MonkeyPatch
+    folder: Ext4Folder, name: str, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
 ) -> None:
     operation = OPERATIONS[name]
     with recorded(folder.volume.path, monkeypatch) as recording:
         operation.run(folder)
     assert contents(folder) == operation.after
-    found = list(recoveries(folder, states(recording)))
+    found = list(recoveries(folder, states(recording, sampling)))
     assert found[0] == BEFORE
     assert all(state in (BEFORE, operation.after) for state in found)
     # What had been acknowledged is there.
@@ -126,19 +128,19 @@ def test_a_cut_leaves_the_old_or_the_new(
 
 
 def test_a_new_file_is_there_or_not_and_shows_zeros_or_its_own(
-    folder: Ext4Folder, monkeypatch: pytest.MonkeyPatch
+    folder: Ext4Folder, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
 ) -> None:
     with recorded(folder.volume.path, monkeypatch) as recording:
         put(folder, "made", OLD)
     assert contents(folder) == {**BEFORE, "made": OLD}
-    for found in recoveries(folder, states(recording)):
+    for found in recoveries(folder, states(recording, sampling)):
         assert mixed(found.pop("made", OLD), bytes(len(OLD)), OLD)
         assert found == BEFORE
 
 
 @pytest.mark.parametrize("kind", ["preallocated", "sparse"])
 def test_a_file_written_in_place_shows_zeros_or_what_was_written(
-    folder: Ext4Folder, kind: str, monkeypatch: pytest.MonkeyPatch
+    folder: Ext4Folder, kind: str, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
 ) -> None:
     size = 200_000
     if kind == "sparse":
@@ -162,10 +164,10 @@ def test_a_file_written_in_place_shows_zeros_or_what_was_written(
         Recording(recording.base, recording.events[:acknowledged]).final(),
         recording.events[acknowledged:],
     )
-    for found in recoveries(folder, states(recording)):
+    for found in recoveries(folder, states(recording, sampling)):
         assert mixed(found.pop("in"), bytes(size), bytes(first), bytes(second))
         assert found == BEFORE
-    for found in recoveries(folder, states(later)):
+    for found in recoveries(folder, states(later, sampling)):
         assert mixed(found.pop("in"), bytes(first), bytes(second))
 
 
@@ -178,20 +180,20 @@ def mixed(content: bytes, *versions: bytes) -> bool:
 
 
 def test_a_replay_that_is_cut_off_is_taken_up_again(
-    folder: Ext4Folder, monkeypatch: pytest.MonkeyPatch
+    folder: Ext4Folder, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
 ) -> None:
     operation = OPERATIONS["replace"]
     path = folder.volume.path
     with recorded(path, monkeypatch) as recording:
         operation.run(folder)
     replayed = 0
-    for state in list(recording.prefixes())[::3]:
-        path.write_bytes(state)
+    for state in sampling.of(recording.prefixes(), 5):
+        leave(state, path)
         expected = contents(folder)
         with recorded(path, monkeypatch) as replay, window(folder.volume):
             pass
         if not replay.events:
             continue
         replayed += 1
-        assert all(found == expected for found in recoveries(folder, states(replay)))
+        assert all(found == expected for found in recoveries(folder, states(replay, sampling)))
     assert replayed

@@ -15,6 +15,7 @@ from liveos.formats.fat.reader import Fat
 from liveos.host.folders.fat_folder import LARGEST_FILE, FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.volumes import FatVolume
+from tests.sampling import Sampling
 from tests.tools.host.power_cuts import recorded
 
 pytestmark = pytest.mark.tools
@@ -216,7 +217,7 @@ def test_nothing_outside_the_volume_is_touched(folder: FatFolder) -> None:
 
 @pytest.mark.parametrize("between", [0, 6])
 def test_an_exchange_cut_off_leaves_the_old_or_the_new(
-    folder: FatFolder, between: int, monkeypatch: pytest.MonkeyPatch
+    folder: FatFolder, between: int, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
 ) -> None:
     """With the two entries in one sector, and in two."""
     old, new = noise(5_000, 1), noise(7_000, 2)
@@ -232,7 +233,8 @@ def test_an_exchange_cut_off_leaves_the_old_or_the_new(
         assert len(positions) == (2 if between else 1)
         exchange(window, *(entry.handle for entry in entries if entry))
     found = []
-    for state in chain(recording.prefixes(), recording.torn(random.Random(1))):
+    prefixes = sampling.of(recording.prefixes(), 6)
+    for state in chain(prefixes, sampling.of(recording.torn(random.Random(1)), 4)):
         path.write_bytes(state)
         found.append(cat(folder, NAME))
         other = cat(folder, "new")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests of operations share: one tiny ISO, and a wide terminal."""
+"""What all tests of operations share: one tiny ISO, a wide terminal, and quick passphrases."""
 
 from pathlib import Path
 
 import pytest
 
+from liveos.host import luks
+from tests.tools.operations.home.sticks import LEAST_COST
 from tests.tools.operations.tiny import make_iso
 
 
@@ -17,3 +19,9 @@ def iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a line is broken would depend on the length of a temporary path."""
     monkeypatch.setenv("COLUMNS", "500")
+
+
+@pytest.fixture(autouse=True)
+def least_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess is quick here: what it costs in earnest is shown in tests/tools/host."""
+    monkeypatch.setattr(luks, "_KDF_COST", LEAST_COST)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An installation that is ended at each of its steps: by a signal, by SIGKILL, by a full disk."""
+"""An installation that is ended at its steps: by a signal, by SIGKILL, by a full disk.
+
+With ``--every-cut`` at each of them; without at some, the first and the last among them, and each
+signal at others.
+"""
 
 import errno
 import os
@@ -26,9 +30,12 @@ from liveos.operations.execute import execute
 from liveos.operations.plan import Plan
 from liveos.operations.steps import Copy
 from liveos.report import NullReporter
+from tests.sampling import Sampling
 from tests.tools.operations.tiny import MIB, SIZE, make_plan, run
 
 pytestmark = pytest.mark.tools
+
+STEPS = 9  # at which it is ended in one test
 
 
 class Ending(NullReporter):
@@ -49,8 +56,7 @@ def install_and_end(made: Plan, ending: Ending) -> tuple[int, str]:
     process = os.fork()
     if process == 0:
         status, said = 99, ""
-        # Without syncs: only the power could tell the difference, and a hundred runs would wait.
-        with suppress(BaseException), patch("os.fsync"), patch("os.fdatasync"):
+        with suppress(BaseException):
             try:
                 execute(made, ending)
                 status = 0
@@ -85,10 +91,10 @@ def has_mark_on_esp(disk: Path) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_at_any_step_leaves_nothing_behind(
-    iso: Path, tmp_path: Path, number: signal.Signals
+    iso: Path, tmp_path: Path, number: signal.Signals, sampling: Sampling
 ) -> None:
     made = make_plan(iso, tmp_path / "stick.img")
-    for step in range(1, len(made.steps) + 1):
+    for step in sampling.of(range(1, len(made.steps) + 1), STEPS, seed=number):
         status, said = install_and_end(made, Ending(step, number))
         assert status == ExitStatus.INTERRUPTED, said
         assert "nothing was left behind" in said
@@ -96,12 +102,12 @@ def test_a_signal_at_any_step_leaves_nothing_behind(
 
 
 def test_after_sigkill_at_any_step_the_next_run_replaces_what_was_left(
-    iso: Path, tmp_path: Path
+    iso: Path, tmp_path: Path, sampling: Sampling
 ) -> None:
     target = tmp_path / "stick.img"
     part = tmp_path / "stick.img.part"
     steps = len(make_plan(iso, target).steps)
-    for step in range(1, steps):
+    for step in sampling.of(range(1, steps), STEPS):
         status, _ = install_and_end(make_plan(iso, target), Ending(step, signal.SIGKILL))
         assert status == -signal.SIGKILL
         assert not target.exists()
@@ -122,13 +128,13 @@ def test_a_finished_stick_without_its_name_is_not_thrown_away(iso: Path, tmp_pat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_disk_written_in_place_is_untouched_or_marked(
-    iso: Path, tmp_path: Path, number: signal.Signals
+    iso: Path, tmp_path: Path, number: signal.Signals, sampling: Sampling
 ) -> None:
     target = tmp_path / "disk.img"
     execute(make_plan(iso, target))
     before = target.read_bytes()
     steps = len(make_plan(iso, target, size=None, erase=True).steps)
-    for step in range(1, steps + 1):
+    for step in sampling.of(range(1, steps + 1), STEPS, seed=number):
         made = make_plan(iso, target, size=None, erase=True)
         status, said = install_and_end(made, Ending(step, number))
         assert status == (-number if number == signal.SIGKILL else ExitStatus.INTERRUPTED), said
@@ -227,6 +233,7 @@ import sys
 from pathlib import Path
 from liveos.errors import LiveosError
 from liveos.operations.execute import execute
+from tests.sampling import Sampling
 from tests.tools.operations.tiny import make_plan
 
 iso, target = map(Path, sys.argv[1:])

@@ -15,6 +15,7 @@ from liveos.host.volumes import FatVolume
 from liveos.operations.execute import execute
 from liveos.operations.menus.steps import ReplaceMenu
 from liveos.operations.plan import Plan
+from tests.sampling import Sampling
 from tests.tools.host.power_cuts import recorded_with_programs
 
 pytestmark = pytest.mark.tools
@@ -83,15 +84,15 @@ def test_a_menu_is_replaced(place: FolderFile) -> None:
 
 
 def test_a_cut_leaves_the_old_menu_or_the_new_one(
-    place: FolderFile, monkeypatch: pytest.MonkeyPatch
+    place: FolderFile, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
 ) -> None:
     assert isinstance(place.folder, FatFolder)
     path = place.folder.volume.path
     with recorded_with_programs(path, monkeypatch, fat_folder) as recording:
         change(place, NEW)
-    torn = chain.from_iterable(recording.torn(random.Random(seed)) for seed in range(4))
+    torn = (sampling.of(recording.torn(random.Random(seed)), 3, seed) for seed in range(4))
     found = []
-    for state in chain(recording.prefixes(), torn):
+    for state in chain(sampling.of(recording.prefixes(), 8), *torn):
         path.write_bytes(state)
         found.append(content(place))
         assert found[-1] in (OLD, NEW)

@@ -21,6 +21,7 @@ help: ## list the targets
 demo: setup-images ## the main job: build a live image (or ISO=path), inspect, install, prove
 	@$(BIN)/python setup/demo.py $(if $(ISO),--iso "$(ISO)")
 
+test: CUTS = --every-cut
 test: lint unit images tools ## everything: linters, unit tests, tests with tools, boots in QEMU
 	$(PYTEST) tests/vm -m vm -n $(VM_JOBS) --durations=10
 
@@ -38,7 +39,7 @@ unit: setup-all ## tests that need no program
 	$(PYTEST) tests/unit -n auto
 
 tools: setup-all ## tests that run real programs on files
-	$(PYTEST) tests/tools -m tools -n auto
+	$(PYTEST) tests/tools -m tools -n auto $(CUTS)
 
 images: setup-all ## the live images that the tests boot, built once and cached
 	$(BIN)/python -m tests.images all

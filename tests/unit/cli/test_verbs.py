@@ -15,7 +15,9 @@ VERBS = sorted(COMMANDS)
 WITH_SOURCE = {
     "boot": ["{source}"],
     "home create": ["--size", "64M", "--plain", "--yes", "{source}"],
+    "home encrypt": ["--key-file", "{source}", "--yes", "{source}"],
     "home remove": ["--yes", "{source}"],
+    "home resize": ["--size", "64M", "--yes", "{source}"],
     "home status": ["{source}"],
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
@@ -36,7 +38,9 @@ WITH_SOURCE = {
 }
 CHANGING = {
     "home create",
+    "home encrypt",
     "home remove",
+    "home resize",
     "install",
     "overlay compact",
     "overlay convert",

@@ -21,6 +21,7 @@ from liveos.medium.model import (
     Initramfs,
     Medium,
     MediumKind,
+    PersistenceKind,
     Root,
     Store,
 )
@@ -120,11 +121,14 @@ def _stores(image: Image) -> Iterator[tuple[str, str, str, int | None]]:
     if image.overlay is not None:
         overlay = image.overlay
         kind = ", ".join(filter(None, (overlay.kind, words(overlay.state or ""))))
-        yield "overlay", overlay.path, kind, overlay.size
+        if overlay.kind is PersistenceKind.DIRECT:
+            yield "overlay", overlay.path, "direct: the root itself", None
+        else:
+            yield "overlay", overlay.path, kind, overlay.size
     if image.home is not None:
         yield "home", image.home.path, home_kind(image.home), image.home.size
     if image.swap is not None:
-        yield "swap", image.swap.path, "-", image.swap.size
+        yield "swap", image.swap.path, words(image.swap.filesystem), image.swap.size
 
 
 def home_kind(home: Store) -> str:

@@ -20,6 +20,7 @@ UNFINISHED_MARK = "LIVEOS-UNFINISHED"
 """The file that an installation writes first into the ESP's root and removes last."""
 
 _ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
+_NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.SWAP})
 _BARE = {Kind.SQUASHFS: MediumKind.SQUASHFS, Kind.EROFS: MediumKind.EROFS}
 
 
@@ -124,7 +125,7 @@ def _parts(path: Path, source: ByteSource, table: PartitionTable | None) -> Iter
         except FormatError:
             identity = None
         volume, problem = None, None
-        if identity is not None:
+        if identity is not None and identity.kind not in _NOT_FILESYSTEMS:
             try:
                 volume = open_volume(window, path, entry.offset)
             except FormatError as error:

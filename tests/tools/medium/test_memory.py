@@ -108,6 +108,7 @@ def test_a_home_in_a_partition(tree: Path, tmp_path: Path, *, encrypted: bool) -
     )
     assert document["encrypted"] is encrypted
     assert document["uuid"] == run("blkid", "-p", "-o", "value", "-s", "UUID", home).strip()
+    assert "unreadable-partition" not in {each.code for each in medium.warnings}
     # livesys takes a partition for home only where the kernel line names it.
     finding = next(each for each in medium.warnings if each.code == "home-not-mounted")
     assert f"UUID={document['uuid']}" in (finding.repair or "") or encrypted

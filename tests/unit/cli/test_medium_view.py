@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from liveos.cli.medium_view import medium_view
-from liveos.medium.model import Container, Medium
+from liveos.medium.model import Container, Medium, Overlay, PersistenceKind, Store
 from tests.unit.cli.media import IMAGE, NESTED_ISO, NESTED_ROOT, STICK
 
 
@@ -105,3 +105,23 @@ def test_nothing_is_wider_than_the_terminal() -> None:
 def test_text_from_the_medium_is_shown_as_text() -> None:
     medium = replace(NESTED_ISO, label="[red]\x1b[31m\nx", warnings=())
     assert '"[red]\\x1b[31m\\nx"' in squeezed(medium)[1]
+
+
+def test_memory_of_every_kind() -> None:
+    image = replace(
+        IMAGE,
+        overlay=Overlay(PersistenceKind.DIRECT, "/LiveOS/rootfs.img", 1 << 30),
+        home=Store("partition 4", 1 << 30, encrypted=False, filesystem="ext4", partition=4),
+        swap=Store("/LiveOS/swap.img", 1 << 26, False, "swap", None, "a-uuid"),
+    )
+    lines = squeezed(replace(STICK, images=(image,)))
+    for line in (
+        "├─ overlay direct: the root itself - - -",
+        "├─ home plain, ext4 - - 1 GiB",
+        "└─ swap swap - - 64 MiB",
+        "home: partition 4",
+        "swap: /LiveOS/swap.img (UUID a-uuid)",
+    ):
+        assert line in lines
+    unknown = replace(image, home=Store("/LiveOS/home.img", 1 << 20))
+    assert "├─ home unknown - - 1 MiB" in squeezed(replace(STICK, images=(unknown,)))

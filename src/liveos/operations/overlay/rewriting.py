@@ -24,7 +24,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 _Rows = NDArray[np.uint8]
 
-_PART = 2 << 20
+_PART = 16 << 20
 _AHEAD = 2
 
 

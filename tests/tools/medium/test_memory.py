@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Home and swap beside an image on sticks that the real programs made."""
 
+import mmap
+import random
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from liveos.medium.document import to_document
+from liveos.errors import UnsupportedError
+from liveos.medium.document import listing_document, to_document
 from liveos.medium.inspect import inspect
+from liveos.medium.listing import list_images
 from liveos.medium.model import Medium
 from tests.tools.formats.isos import run
 from tests.tools.medium.media import ESP, LINUX, MIB, make_disk, make_ext4, make_fat
@@ -126,3 +132,28 @@ def test_an_overlay_image_needs_both_directories(tree: Path, tmp_path: Path) -> 
     make_ext4(overlay, inner, "OVERLAY", 4 * MIB)
     assert "overlay-without-directories" not in {each.code for each in inspect(tree).warnings}
     shutil.rmtree(inner)
+
+
+def test_damage_anywhere_is_survived_or_refused(tree: Path, tmp_path: Path) -> None:
+    """Facts or one kind of error, whatever is wrong with the memory of a stick."""
+    live = tree / "LiveOS"
+    make_swap(live / "swap.img")
+    (live / "overlay-LIVE-1").write_bytes(b"SnAp\1\0\0\0\1\0\0\0\x08\0\0\0" + bytes(1 << 16))
+    (tmp_path / "empty").mkdir()
+    home = make_ext4(tmp_path / "home.img", tmp_path / "empty", "HOME", 4 * MIB)
+    stick(tmp_path, tree, (home, HOME))
+    disk = tmp_path / "stick.img"
+    places = np.flatnonzero(np.fromfile(disk, np.uint8))
+    for seed in range(40):
+        chance = random.Random(seed)
+        chosen = [int(place) for place in chance.choices(places, k=chance.choice((1, 9, 99, 999)))]
+        with disk.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+            honest = {place: data[place] for place in chosen}
+            for place in chosen:
+                data[place] = chance.randrange(256)
+            with suppress(UnsupportedError):
+                to_document(inspect(disk))
+            with suppress(UnsupportedError):
+                listing_document(list_images(disk))
+            for place, byte in honest.items():
+                data[place] = byte

@@ -17,7 +17,8 @@ from liveos.operations.execute import execute
 from liveos.operations.home.plans import encrypt, resize
 from liveos.operations.home.plans.existing import with_key
 from liveos.sizes import parse_size
-from tests.tools.host.power_cuts import Recording, recorded
+from tests.sampling import Sampling
+from tests.tools.host.power_cuts import Recording, leave, recorded
 from tests.tools.operations.home.pictures import Picture, blocks, debugfs, lived_in, picture
 from tests.tools.operations.home.sticks import MIB, ext4_stick, fat_stick, home_on, live_tree, run
 from tests.tools.operations.home.test_home import decrypted, opens
@@ -163,12 +164,10 @@ def test_a_home_that_was_not_unmounted(tmp_path: Path) -> None:
         assert changed == {"/ann/run.sh"}
 
 
-def states(recording: Recording, every: int) -> Iterator[bytes]:
-    count = sum(event is not None for event in recording.events)
-    for number, state in enumerate(recording.prefixes()):
-        if number < 4 or number > count - 12 or number % every == 0:
-            yield state
-    yield from chain(recording.torn(random.Random(5)))
+def states(recording: Recording, sampling: Sampling) -> Iterator[bytes]:
+    """The first write, the last, some between; and of the flushes some, torn."""
+    torn = sampling.of(recording.torn(random.Random(5)), 8)
+    return chain(sampling.of(recording.prefixes(), 10), torn)
 
 
 def home_after_a_cut(stick: Path, scratch: Path) -> Path:
@@ -178,25 +177,29 @@ def home_after_a_cut(stick: Path, scratch: Path) -> Path:
 
 
 @pytest.mark.parametrize("size", ["60M", "34M"])
-def test_resizing_cut_off(size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resizing_cut_off(
+    size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
+) -> None:
     stick, before = stick_with_home(tmp_path, 40, room=110)
     with open_home(str(stick)) as found:
         plan = resize.plan(found, str(stick), parse_size(size))
     with recorded(stick, monkeypatch) as recording:
         execute(plan)
     outcomes = set()
-    for number, state in enumerate(states(recording, 60)):
-        stick.write_bytes(state)
+    for number, state in enumerate(states(recording, sampling)):
+        leave(state, stick)
         home = home_after_a_cut(stick, tmp_path)
         run("e2fsck", "-fy", "-E", "journal_only", home)
         run("e2fsck", "-fn", home)
         outcomes.add(blocks(home) // 256)
-        if number % 12 == 0:
+        if number % 6 == 0:
             assert picture(home, tmp_path) == before
     assert outcomes == {40, int(size[:-1])}
 
 
-def test_encrypting_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encrypting_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
+) -> None:
     stick, before = stick_with_home(tmp_path, 34, room=110)
     plain = home_on(stick, tmp_path / "plain").read_bytes()
     with open_home(str(stick)) as found, private_key("the key", KEY) as secret:
@@ -205,8 +208,8 @@ def test_encrypting_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             execute(plan)
     volume = home_on(stick, tmp_path / "volume").read_bytes()
     outcomes = set()
-    for state in states(recording, 90):
-        stick.write_bytes(state)
+    for state in states(recording, sampling):
+        leave(state, stick)
         content = home_after_a_cut(stick, tmp_path).read_bytes()
         assert bool(content == plain) or bool(content == volume)
         outcomes.add(content == plain)

@@ -127,7 +127,8 @@ class MakeDirectories:
 
     @property
     def title(self) -> str:
-        return f"Make {', '.join(self.paths)}"
+        first, *more = self.paths
+        return f"Make {first} and {len(more)} more directories" if more else f"Make {first}"
 
     def __str__(self) -> str:
         label = f" with security.selinux={self.selinux}" if self.selinux else ""

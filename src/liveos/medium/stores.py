@@ -55,12 +55,26 @@ def home_partition(partitions: Iterable[Partition]) -> Store | None:
     )
 
 
-def home_of(file: Store | None, partition: Store | None, entries: Iterable[Entry]) -> Store | None:
-    """Which of two homes is an image's: what its kernel lines name, else the file beside it."""
-    if file is None or partition is None or partition.uuid is None:
-        return file or partition
-    named = any(partition.uuid in word for entry in entries for word in entry.options)
-    return partition if named else file
+def home_of(
+    file: Store | None,
+    partition: Store | None,
+    entries: Iterable[Entry],
+    all_entries: Iterable[Entry] = (),
+) -> Store | None:
+    """Which of two homes is an image's: what its kernel lines name, else the file beside it.
+
+    A partition that only other entries of the stick name belongs to another image.
+    """
+    if partition is None or _is_named(partition, entries):
+        return partition or file
+    if file is not None:
+        return file
+    return None if _is_named(partition, all_entries) else partition
+
+
+def _is_named(partition: Store, entries: Iterable[Entry]) -> bool:
+    uuid = partition.uuid
+    return uuid is not None and any(uuid in word for entry in entries for word in entry.options)
 
 
 def swap_findings(volume: Volume, swap: Store) -> Iterator[Finding]:

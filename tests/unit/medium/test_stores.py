@@ -51,3 +51,5 @@ def test_the_kernel_line_decides_between_two_homes() -> None:
     assert home_of(None, found, []) is found
     assert home_of(FILE, found, [naming]) is found
     assert home_of(FILE, None, [naming]) is FILE
+    assert home_of(None, found, [], [naming]) is None
+    assert home_of(None, found, [naming], [naming]) is found

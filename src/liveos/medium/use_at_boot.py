@@ -55,14 +55,15 @@ def _mounting(system: LiveSystem | None, image: Image, directory: str, home: Sto
 def _findings(
     code: str, payload: Payload, image: Image, store: Store, mounting: Mounting
 ) -> Iterator[Finding]:
+    where = store.path if store.partition is None else f"{image.name}: {store.path}"
     if not mounting.works:
-        yield Finding(code, Severity.WARNING, f"{store.path}: nothing uses it: {mounting.reason}")
+        yield Finding(code, Severity.WARNING, f"{where}: nothing uses it: {mounting.reason}")
         return
     if mounting.missing and any(entry.live_source for entry in image.entries):
         yield Finding(
             code,
             Severity.WARNING,
-            f"{store.path}: a boot entry does not use it: {mounting.reason}",
+            f"{where}: a boot entry does not use it: {mounting.reason}",
             f"add to its kernel line: {' '.join(mounting.missing)}",
         )
     absent = [
@@ -74,5 +75,5 @@ def _findings(
         yield Finding(
             code,
             Severity.WARNING,
-            f"{store.path}: nothing uses it: {', '.join(absent)} must be beside the image",
+            f"{where}: nothing uses it: {', '.join(absent)} must be beside the image",
         )

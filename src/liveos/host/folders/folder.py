@@ -22,6 +22,7 @@ from typing import Protocol
 from liveos.errors import NoSpaceError, RefusedError
 from liveos.formats.binary import ByteSource, TruncatedError
 from liveos.host import disk
+from liveos.host.folders.write_behind import WriteBehind
 from liveos.host.hold import hold
 from liveos.sizes import format_size
 
@@ -205,7 +206,8 @@ class HostFolder:
         try:
             try:
                 os.ftruncate(new, size)
-                yield DescriptorFile(new, size)
+                with WriteBehind(DescriptorFile(new, size), new) as file:
+                    yield file
                 os.fsync(new)
             finally:
                 os.close(new)

@@ -14,7 +14,7 @@ from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MKE2FS, MTOOLS, SFDIS
 from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import LiveSystem, Mounting
-from liveos.operations.home.plans.mounting import preparations, words_by_hand
+from liveos.operations.home.plans.mounting import notes_on, preparations
 from liveos.operations.home.plans.partition import choose_partition
 from liveos.operations.home.steps import NEW, CreateHome, Encryption
 from liveos.operations.plan import Plan
@@ -66,7 +66,7 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
         title=f"make {kind} home of {format_size(size)} for {found.image.name}",
         steps=(*additions, *preparations(found, mounting), step),
         destroys=(left_over,) if step.stale else (),
-        notes=tuple(_notes(found, mounting)),
+        notes=tuple(notes_on(found, mounting)),
         needs=(*((SFDISK,) if additions else ()), *_tools(folder, encrypted=encrypted)),
     )
 
@@ -153,13 +153,6 @@ def _size(folder: Folder, wish: HomeWish) -> int:
             hint=f"{format_size(free)} are free",
         )
     return size
-
-
-def _notes(found: OpenHome, mounting: Mounting) -> list[str]:
-    notes = [f"at boot: {mounting.reason}"]
-    if by_hand := words_by_hand(found, mounting):
-        notes.append(by_hand)
-    return notes
 
 
 def _tools(folder: Folder, *, encrypted: bool) -> tuple[Tool, ...]:

@@ -7,7 +7,7 @@ from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
 from liveos.host.luks import HEADER_SIZE
 from liveos.medium.home.locate import OpenHome
 from liveos.operations.home.plans.existing import left_over, require_home, tools
-from liveos.operations.home.plans.mounting import preparations, words_by_hand
+from liveos.operations.home.plans.mounting import notes_on, preparations
 from liveos.operations.home.steps import EncryptHome, Encryption
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
@@ -40,12 +40,6 @@ def plan(found: OpenHome, spec: str, uuid: UUID) -> Plan:
     size = (status.size or 0) + HEADER_SIZE
     _require_room(found, size)
     stale = left_over(found)
-    notes = [
-        f"at boot: {mounting.reason}",
-        _REMAINS,
-    ]
-    if by_hand := words_by_hand(found, mounting):
-        notes.append(by_hand)
     return Plan(
         title=f"encrypt the home of {found.image.name}",
         # The words first: our unit mounts plain homes, too.
@@ -54,7 +48,7 @@ def plan(found: OpenHome, spec: str, uuid: UUID) -> Plan:
             EncryptHome(found.place, size, Encryption(uuid), stale=bool(stale)),
         ),
         destroys=stale,
-        notes=tuple(notes),
+        notes=(*notes_on(found, mounting), _REMAINS),
         needs=tools(found, encrypted=True),
     )
 

@@ -31,11 +31,15 @@ def removals(found: OpenHome) -> Iterator[MountingStep]:
                 yield RemoveUpdate(each.place)
 
 
-def words_by_hand(found: OpenHome, mounting: Mounting) -> str | None:
-    """What the owner of a menu that is not ours must do."""
-    if not mounting.missing or found.menu is not None:
-        return None
-    return f"add to the kernel line of each boot entry: {' '.join(mounting.missing)}"
+def notes_on(found: OpenHome, mounting: Mounting) -> Iterator[str]:
+    """How the home gets mounted, and what the owner of a menu that is not ours must do."""
+    yield f"at boot: {mounting.reason}"
+    if mounting.missing:
+        words = " ".join(mounting.missing)
+        if found.menu is None:
+            yield f"add to the kernel line of each boot entry: {words}"
+        else:
+            yield f"each boot entry of the image gets on its kernel line: {words}"
 
 
 def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[ReplaceMenu]:

@@ -3,12 +3,11 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 from liveos.formats.tree import FileKind, FileTree
-from tests.tools.operations.overlay import sticks
 from tests.tools.operations.overlay.sticks import NAME, Stick, make_stick
 from tests.tools.operations.overlay.stores import fill, run
 from tests.unit.formats.exception_store.kernel_model import KernelModel
@@ -20,7 +19,7 @@ OVERLAY = f"overlay-LIVE-{UUID}"
 STORE_SIZE = 8 * MIB
 LIVE_SIZE = 64 * MIB
 LONG = "l" * 180  # does not fit into an inode
-ROOT_SIZE = "16M"
+EXT4 = ("-t", "ext4", "-b", "4096")
 _MADE = 1_600_000_000  # long ago: debugfs uses numbers again without a new generation
 
 
@@ -33,36 +32,41 @@ class LivedIn:
     view: Path
 
 
-def make(scratch: Path, *, dracut: str = "102", edits: int = 0, root: str = ROOT_SIZE) -> LivedIn:
-    """A stick whose snapshot changes files of all kinds; ``edits`` more are made at random."""
+def make(scratch: Path, *, more: Sequence[str] = (), options: Sequence[str] = EXT4) -> LivedIn:
+    """A stick whose snapshot changes files of all kinds; ``more`` is asked of debugfs, too."""
     origin, view = scratch / "origin.img", scratch / "view.img"
-    _make_origin(scratch, origin, root)
+    _make_origin(scratch, origin, options)
     view.write_bytes(origin.read_bytes())
-    requests = [*_edits(scratch), *_random_edits(scratch, edits)]
+    requests = [*_edits(scratch), *more]
     said = run("debugfs", "-w", "-f", "-", view, stdin="\n".join(requests).encode())
     assert b"Could not allocate" not in said
     run("e2fsck", "-fy", view, good=(0, 1))
     run("e2fsck", "-fn", view)
     model = KernelModel(bytearray(STORE_SIZE), origin.read_bytes(), 8)
     fill(model, b"", view)
-    return LivedIn(_stick(scratch, origin, bytes(model.device), dracut), origin, view)
+    return LivedIn(_stick(scratch, origin, bytes(model.device)), origin, view)
 
 
-def _stick(scratch: Path, origin: Path, store: bytes, dracut: str) -> Stick:
-    beside, source = scratch / "beside", scratch / "squash"
-    beside.mkdir()
+def squash(scratch: Path, origin: Path) -> Path:
+    """The origin as sticks have it."""
+    source, packed = scratch / "squash", scratch / "beside/squashfs.img"
+    packed.parent.mkdir()
     (source / "LiveOS").mkdir(parents=True)
     (source / "LiveOS/rootfs.img").write_bytes(origin.read_bytes())
-    run("mksquashfs", source, beside / "squashfs.img", "-quiet", "-no-progress", "-noappend")
+    run("mksquashfs", source, packed, "-quiet", "-no-progress", "-noappend")
+    return packed
+
+
+def _stick(scratch: Path, origin: Path, store: bytes) -> Stick:
+    beside = squash(scratch, origin).parent
     (beside / OVERLAY).write_bytes(store)
     place = f"rd.live.overlay=UUID={UUID}:/{NAME}/{OVERLAY}"
-    with patch.object(sticks, "LIVE_SIZE", LIVE_SIZE):
-        stick = make_stick(scratch, dracut=dracut, beside=beside, words=(place,))
+    stick = make_stick(scratch, beside=beside, words=(place,), size=LIVE_SIZE)
     assert stick.uuid == UUID
     return stick
 
 
-def _make_origin(scratch: Path, origin: Path, size: str) -> None:
+def _make_origin(scratch: Path, origin: Path, options: Sequence[str]) -> None:
     tree = scratch / "files"
     dice = random.Random(1)
     for name in (
@@ -89,7 +93,7 @@ def _make_origin(scratch: Path, origin: Path, size: str) -> None:
     (tree / "etc/link").symlink_to("one")
     (tree / "etc/large").write_bytes(dice.randbytes(3 * MIB))
     clock = f"E2FSPROGS_FAKE_TIME={_MADE}"
-    run("env", clock, "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-d", tree, origin, size)
+    run("env", clock, "mke2fs", "-q", "-F", *options, "-d", tree, origin, "16M")
 
 
 def _edits(scratch: Path) -> list[str]:
@@ -127,7 +131,9 @@ def _edits(scratch: Path) -> list[str]:
         "set_inode_field etc/directory mode 0042750",
         "mkdir etc/directory/deeper",
         f"write {small} etc/directory/deeper/file",
-        "cd etc/directory", "mknod pipe p", "mknod char c 5 1", "mknod block b 7 200", "cd /",
+        "cd etc/directory", "mknod socket p", "set_inode_field socket mode 0140755",
+        "ln socket talk", "unlink socket", "mknod pipe p", "mknod char c 5 1",
+        "mknod block b 7 200", "cd /",
         # Hard links: changed under one name, and one more name.
         "set_inode_field etc/second mode 0100600",
         "ln etc/two etc/more",
@@ -148,19 +154,6 @@ def _edits(scratch: Path) -> list[str]:
         'ea_set usr user.directory "yes"',
         "set_inode_field usr/bin/program5 mtime_extra 8",
     ]  # fmt: skip
-
-
-def _random_edits(scratch: Path, count: int) -> list[str]:
-    """Changes of many files, some of them to others of other sizes."""
-    dice = random.Random(7)
-    requests = []
-    for number in range(count):
-        content = scratch / f"content{number}"
-        content.write_bytes(dice.randbytes(dice.randrange(3000)))
-        path = f"/many/file{number % 40}" if number % 3 == 0 else f"/usr/bin/new{number}"
-        requests += [f"rm {path}"] if number % 3 == 0 and number < 40 else []
-        requests.append(f"write {content} {path if number < 40 else f'/usr/new{number}'}")
-    return requests
 
 
 def facts_of(tree: FileTree) -> tuple[dict[str, dict[str, object]], set[frozenset[str]]]:

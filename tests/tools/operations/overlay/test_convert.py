@@ -120,7 +120,7 @@ def test_a_cut_leaves_all_changes_and_the_next_run_ends_the_work(
         for number, state in enumerate(_states(recording, dice)):
             path.write_bytes(state)
             _assert_usable(case, tmp_path)
-            if number % 5 == 0:
+            if number % 4 == 0:
                 assert convert(case.stick, to, *words) == ExitStatus.DONE
                 assert_sound(case.stick, to)
                 assert_kept(case, tmp_path)
@@ -130,12 +130,12 @@ def test_a_cut_leaves_all_changes_and_the_next_run_ends_the_work(
 def _states(recording: Recording, dice: random.Random) -> Iterator[bytes]:
     """Some of the states that a cut could leave: one for each flush, and some between."""
     torn = list(range(sum(event is None for event in recording.events) + 1))
-    chosen = set(dice.sample(torn, min(len(torn), 10)))
+    chosen = set(dice.sample(torn, min(len(torn), 6)))
     for number, state in enumerate(recording.torn(dice)):
         if number in chosen:
             yield state
     count = sum(event is not None for event in recording.events)
-    wanted = set(dice.sample(range(count), 5))
+    wanted = set(dice.sample(range(count), 4))
     for number, state in enumerate(recording.prefixes()):
         if number in wanted:
             yield state

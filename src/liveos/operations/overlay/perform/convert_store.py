@@ -13,7 +13,6 @@ from liveos.formats.exception_store import (
     StoreWriter,
     read_store,
 )
-from liveos.formats.ext4.replay import recover
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.changes.inodes import blocks_of_chunks
 from liveos.medium.overlay.changes.report import layers_of
@@ -53,10 +52,8 @@ def write_store(overlay: OpenOverlay, place: FolderFile, size: int, reporter: Re
 
 def different_chunks(root: ChangedRoot, origin: ByteSource) -> Chunks:
     """The chunks in which a changed root is not as it is packed, in order."""
-    also = recover(origin).changed_blocks
-    blocks = np.union1d(root.changed, also)
     touched = blocks_of_chunks(
-        blocks, root.block_size, GEOMETRY.chunk_size, -(-root.size // GEOMETRY.chunk_size)
+        root.suspects, root.block_size, GEOMETRY.chunk_size, -(-root.size // GEOMETRY.chunk_size)
     )
     candidates = np.flatnonzero(touched)
     found = [_differing(root, origin, first, count) for first, count in _runs(candidates)]

@@ -257,19 +257,25 @@ def _in_order(
 
 def _completion(found: Installation, overlay: OpenOverlay, subject: Subject) -> Plan:
     """What an interrupted run has left to do; nothing if there was none."""
-    size = None if overlay.source is None else overlay.source.size
-    words = _words(found, overlay, overlay.kind, size)
     rest = leftovers(found.names, subject.place)
     if overlay.kind is not PersistenceKind.DIRECTORY and WORK in found.names:
         rest = (*rest, WORK)
+    if not rest and _noted_kind(found) in {None, overlay.kind}:
+        return Plan(f"leave {subject} as it is", (), notes=(f"it is of the kind {overlay.kind}",))
+    size = None if overlay.source is None else overlay.source.size
+    words = _words(found, overlay, overlay.kind, size)
     removal = (RemoveConverted(subject.place, rest),) if rest else ()
-    notes = () if rest or words else (f"{subject} is of the kind {overlay.kind} already",)
     return Plan(
         title=f"end the conversion of {subject}",
         steps=(*words, *removal),
-        notes=notes,
-        needs=_tools(overlay.kind) if rest or words else (),
+        needs=_tools(overlay.kind),
     )
+
+
+def _noted_kind(found: Installation) -> object:
+    """What the record says of the overlay; it is changed last but for the removal."""
+    overlay = None if found.record is None else found.record.facts.get("overlay")
+    return overlay.get("kind") if isinstance(overlay, dict) else None
 
 
 def _notes(

@@ -27,18 +27,29 @@ from liveos.operations.overlay.upper.applying import changes_of_root
 from liveos.report import Reporter, Severity
 
 Blocks = NDArray[np.int64]
+_NO_BLOCKS = np.empty(0, np.int64)
 
 
 class ChangedRoot:
-    """The bytes of a root: ``draft`` has the blocks ``changed``, ``original`` the rest."""
+    """The bytes of a root: ``draft`` has the blocks ``changed``, ``original`` the rest.
+
+    ``replayed`` are blocks of ``original`` that its journal has changed.
+    """
 
     def __init__(
-        self, original: ByteSource, draft: ByteSource, changed: Blocks, block_size: int
+        self,
+        original: ByteSource,
+        draft: ByteSource,
+        changed: Blocks,
+        block_size: int,
+        replayed: Blocks = _NO_BLOCKS,
     ) -> None:
         self._original = original
         self._draft = draft
         self.changed = changed
         self.block_size = block_size
+        self.suspects = np.union1d(changed, replayed)
+        """Blocks that may differ from the root as it is packed."""
 
     @property
     def size(self) -> int:
@@ -92,7 +103,8 @@ def changed_root(
         write_tree(draft, draft, changes.items, lambda done: reporter.progress(done, total))
         with FileSource(path) as source:
             size = draft.original.superblock.block_size
-            root = ChangedRoot(recovered, source, draft.changed(), size)
+            replayed = recovered.changed_blocks
+            root = ChangedRoot(recovered, source, draft.changed(), size, replayed)
             _require_sound(root, reporter)
             yield root
 

@@ -79,6 +79,19 @@ def test_files_keep_their_blocks(mounted: Path) -> None:
     assert path.stat().st_size == 6 * MIB
 
 
+def test_new_files_are_written_in_place(mounted: Path) -> None:
+    """As the kernel wants it of swap files, which it takes from btrfs in no other way."""
+    swap = mounted / "swap"
+    with HostFolder(mounted).create("swap", 4 * MIB):
+        pass
+    with swap.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, 4 * MIB)
+    subprocess.run(["mkswap", "-q", swap], check=True)
+    done = subprocess.run(["swapon", swap], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["swapoff", swap], check=True)
+
+
 def test_overlay_verbs(case: stores.Case, mounted: Path, tmp_path: Path) -> None:
     live = mounted / "LiveOS"
     live.mkdir()

@@ -22,6 +22,13 @@ from typing import Protocol
 from liveos.errors import NoSpaceError, RefusedError
 from liveos.formats.binary import ByteSource, TruncatedError
 from liveos.host import disk
+from liveos.host.folders.blocks import (
+    allocate,
+    free_bytes,
+    is_whole,
+    missing_bytes,
+    write_in_place,
+)
 from liveos.host.folders.write_behind import WriteBehind
 from liveos.host.hold import hold
 from liveos.sizes import format_size
@@ -205,6 +212,7 @@ class HostFolder:
             raise already_there(path) from error
         try:
             try:
+                write_in_place(new)
                 os.ftruncate(new, size)
                 with WriteBehind(DescriptorFile(new, size), new) as file:
                     yield file
@@ -242,11 +250,11 @@ class HostFolder:
 
     def resize(self, name: str, size: int) -> None:
         with _opened(self._path(name), os.O_RDWR) as descriptor:
-            before, was_whole = os.fstat(descriptor).st_size, _is_whole(descriptor)
+            before, was_whole = os.fstat(descriptor).st_size, is_whole(descriptor)
             self._require(size - before)
             os.ftruncate(descriptor, size)
             if was_whole and size > before:
-                _allocate(descriptor, before, size)
+                allocate(descriptor, before, size)
             os.fsync(descriptor)
 
     def remove(self, name: str) -> None:
@@ -345,39 +353,7 @@ def _take_over(model: int, descriptor: int) -> None:
     with suppress(PermissionError):
         os.fchown(descriptor, facts.st_uid, facts.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))
-    if _is_whole(model) and _missing(descriptor) <= _free(descriptor):
+    if is_whole(model) and missing_bytes(descriptor) <= free_bytes(descriptor):
         with suppress(NoSpaceError):
-            _allocate(descriptor, 0, os.fstat(descriptor).st_size)
+            allocate(descriptor, 0, os.fstat(descriptor).st_size)
     os.fsync(descriptor)
-
-
-def _is_whole(descriptor: int) -> bool:
-    return _missing(descriptor) == 0
-
-
-def _missing(descriptor: int) -> int:
-    """Bytes of a file that have no blocks; these are counted in units of 512 (inode(7))."""
-    facts = os.fstat(descriptor)
-    return max(0, facts.st_size - facts.st_blocks * 512)
-
-
-def _free(descriptor: int) -> int:
-    space = os.fstatvfs(descriptor)
-    return space.f_bavail * space.f_frsize
-
-
-def _allocate(descriptor: int, start: int, size: int) -> None:
-    """Give a file of ``size`` bytes all its blocks from ``start`` on.
-
-    :raises NoSpaceError: there are too few; then it ends at ``start``, or stays sparse.
-    """
-    if size == start:
-        return
-    try:
-        os.posix_fallocate(descriptor, start, size - start)
-    except OSError as error:
-        os.ftruncate(descriptor, start or size)
-        raise NoSpaceError(
-            f"{format_size(size - start)} cannot be had: {error.strerror}",
-            hint="make room there, or choose another place",
-        ) from error

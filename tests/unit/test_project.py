@@ -56,8 +56,6 @@ TESTED_THROUGH = {
     "liveos.operations.home.plans.mounting": "tests/tools/operations/home/test_at_boot.py",
     "liveos.operations.overlay.perform.compact": "tests/tools/operations/overlay/test_compact.py",
     "liveos.operations.overlay.perform.convert": "tests/tools/operations/overlay/test_convert.py",
-    "liveos.operations.overlay.perform.convert_store": "tests/tools/operations/overlay/test_convert.py",
-    "liveos.operations.overlay.perform.convert_upper": "tests/tools/operations/overlay/test_convert.py",
     "liveos.operations.overlay.perform.merge": "tests/tools/operations/overlay/test_merge.py",
     "liveos.operations.overlay.perform.step": "tests/tools/operations/overlay/test_merge.py",
     "liveos.operations.overlay.plans.compact": "tests/tools/operations/overlay/test_compact.py",

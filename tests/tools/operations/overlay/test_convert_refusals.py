@@ -13,11 +13,12 @@ from liveos.errors import ExitStatus, UnsupportedError
 from liveos.formats.binary import FileSource, MemorySource
 from liveos.formats.exception_store import MergedView, read_store
 from liveos.formats.ext4.reader import Ext4
-from liveos.host.folders.folder import HostFolder
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.volumes import FatVolume
 from liveos.medium.overlay.changes.snapshot_upper import snapshot_upper
 from liveos.medium.overlay.locate import open_overlay
 from liveos.operations.overlay.perform.convert_store import different_chunks, fill_store
+from liveos.operations.overlay.perform.convert_upper import write_image
 from liveos.operations.overlay.upper.changed_root import ChangedRoot, require_changeable_root
 from liveos.report import NullReporter
 from tests.tools.medium.media import make_disk, make_fat
@@ -205,3 +206,16 @@ def test_chunks_that_are_equal_are_not_stored(tmp_path: Path) -> None:
     with FileSource(store) as source:
         view = MergedView(MemorySource(content), read_store(source), source)
         assert view.read_at(0, view.size) == bytes(other)
+
+
+def test_holes_stay_holes(tmp_path: Path) -> None:
+    case = lived_in.make(tmp_path)
+    image = FolderFile(HostFolder(tmp_path), "image")
+    with open_overlay(str(case.stick.path)) as overlay:
+        write_image(overlay, image, 16 * MIB, NullReporter())
+    path = tmp_path / image.name
+    run("e2fsck", "-fn", path)
+    told = run("debugfs", "-R", "stat /overlayfs/etc/sparse", path).decode()
+    assert f"Size: {3 * MIB}" in told
+    assert "Blockcount: 8\n" in told
+    assert path.stat().st_blocks * 512 < 6 * MIB

@@ -32,7 +32,6 @@ pytestmark = pytest.mark.tools
 SIZE = 384 * MIB
 KEY = b"correct horse"
 OVERLAY = f"/LiveOS/overlay-TINY-LIVE-{IDENTITIES.live_filesystem}"
-LABEL = 'security.selinux (28) = "system_u:object_r:root_t:s0\\000"'
 REQUEST = InstallRequest(identities=IDENTITIES, size=SIZE, overlay=Size(bytes=40 * MIB))
 DIRECT = replace(REQUEST, overlay_kind=PersistenceKind.DIRECT, overlay=InstallRequest().overlay)
 
@@ -91,146 +90,158 @@ def require_all_blocks(inode: str, size: int) -> None:
     assert int(blocks[1]) * 512 >= size
 
 
-class TestOverlays:
-    def test_in_an_image_file(self, live: Path, tmp_path: Path) -> None:
-        """boot-contract.md 1.3, step 6, and rule 9."""
-        stick = made(live, tmp_path, replace(REQUEST, overlay_kind=PersistenceKind.IMAGE))
-        image = dumped(stick, OVERLAY, tmp_path / "overlay.img")
-        assert image.stat().st_size == 40 * MIB
-        run("e2fsck", "-f", "-n", image)
-        assert facts_of(image)["TYPE"] == "ext4"
-        assert facts_of(image)["UUID"] == str(IDENTITIES.overlay_filesystem)
-        for directory in ("/overlayfs", "/ovlwork"):
-            inode = run("debugfs", "-R", f"stat {directory}", image).decode()
-            assert "Type: directory" in inode
-            assert re.search(r"Mode: +0755 ", inode)
-            assert re.search(r"User: +0 +Group: +0 ", inode)
-        inode = stick.debugfs(f"stat {OVERLAY}").decode()
-        require_all_blocks(inode, 40 * MIB)
-        assert re.search(r"Mode: +0600 ", inode)
-        assert f"UUID={IDENTITIES.live_filesystem}:{OVERLAY}" in menu(stick)[0]
-        assert "rd.live.overlay.overlayfs=1" in menu(stick)[0]  # dracut 056
-
-    def test_labels_only_where_there_is_selinux(self, live: Path, tmp_path: Path) -> None:
-        kind = replace(REQUEST, overlay_kind=PersistenceKind.DIRECTORY)
-        assert LABEL not in made(live, tmp_path, kind).debugfs(f"stat {OVERLAY}").decode()
-
-    def test_written_through(self, live: Path, tmp_path: Path) -> None:
-        """boot-contract.md 2 (c): the file lies by itself, and no squashfs beside it."""
-        stick = made(live, tmp_path, DIRECT)
-        root = dumped(stick, "/LiveOS/rootfs.img", tmp_path / "rootfs.img")
-        assert root.read_bytes() == (live.parent / "rootfs.img").read_bytes()
-        run("e2fsck", "-f", "-n", root)
-        inode = stick.debugfs("stat /LiveOS/rootfs.img").decode()
-        require_all_blocks(inode, nested.ROOT_SIZE)
-        assert "[u]" in inode  # zeros were not written
-        names = stick.debugfs("ls -p /LiveOS").decode()
-        assert "squashfs.img" not in names
-        assert "overlay-" not in names
-        kept, forgetful, _ = menu(stick)
-        assert kept.endswith(" rd.live.overlay=none")
-        assert "overlay" not in forgetful
-        assert record(stick)["overlay"] == {
-            "kind": "direct", "path": "/LiveOS/rootfs.img", "size": nested.ROOT_SIZE,
-            "readonly": False,
-        }  # fmt: skip
-
-    def test_a_snapshot_over_an_unpacked_root(self, live: Path, tmp_path: Path) -> None:
-        stick = made(live, tmp_path, replace(REQUEST, uncompressed=True))
-        root = dumped(stick, "/LiveOS/rootfs.img", tmp_path / "rootfs.img")
-        assert root.read_bytes() == (live.parent / "rootfs.img").read_bytes()
-        assert not any(stick.debugfs(f"cat {OVERLAY}"))
-        assert f"UUID={IDENTITIES.live_filesystem}:{OVERLAY}" in menu(stick)[0]
-
-    def test_used_read_only(self, live: Path, tmp_path: Path) -> None:
-        """dm-snap-persistent.c: of a device that is read-only, the header must be there."""
-        stick = made(live, tmp_path, replace(REQUEST, readonly=True, temporary=256 * MIB))
-        store = stick.debugfs(f"cat {OVERLAY}")
-        assert store[:16] == b"SnAp\1\0\0\0\1\0\0\0\x08\0\0\0"
-        assert not any(store[16:])
-        read_only, kept, forgetful, *_ = menu(stick)
-        words = {"rd.live.overlay.readonly", "rd.overlay.readonly", "rd.live.overlay.size=256"}
-        assert words <= set(read_only.split())
-        assert not words & set(kept.split())
-        assert words & set(forgetful.split()) == {"rd.live.overlay.size=256"}
+@pytest.fixture(scope="module")
+def in_files(live: Path, tmp_path_factory: pytest.TempPathFactory) -> Stick:
+    """All memory in files: an overlay image, an encrypted home, swap."""
+    request = replace(
+        REQUEST,
+        overlay_kind=PersistenceKind.IMAGE,
+        home=HomeRequest(Size(bytes=64 * MIB), encrypted=True),
+        swap=Size(bytes=32 * MIB),
+    )
+    return made(live, tmp_path_factory.mktemp("files"), request)
 
 
-class TestSwap:
-    def test_the_kernel_would_take_it(self, live: Path, tmp_path: Path) -> None:
-        """swapon(8): no holes, and nobody but root may read it."""
-        stick = made(live, tmp_path, replace(REQUEST, swap=Size(bytes=32 * MIB)))
-        swap = dumped(stick, "/LiveOS/swap.img", tmp_path / "swap.img")
-        found = facts_of(swap)
-        assert (found["TYPE"], found["LABEL"]) == ("swap", "SWAP")
-        assert found["UUID"] == str(IDENTITIES.swap)
-        assert str(IDENTITIES.swap) in run("swaplabel", swap).decode()
-        assert swap.stat().st_size == 32 * MIB
-        inode = stick.debugfs("stat /LiveOS/swap.img").decode()
-        require_all_blocks(inode, 32 * MIB)
-        assert "[u]" not in inode
-        assert re.search(r"Mode: +0600 .*User: +0 +Group: +0 ", inode, re.DOTALL)
+def test_an_overlay_in_an_image_file(in_files: Stick, tmp_path: Path) -> None:
+    """boot-contract.md 1.3, step 6."""
+    image = dumped(in_files, OVERLAY, tmp_path / "overlay.img")
+    assert image.stat().st_size == 40 * MIB
+    run("e2fsck", "-f", "-n", image)
+    assert facts_of(image)["TYPE"] == "ext4"
+    assert facts_of(image)["UUID"] == str(IDENTITIES.overlay_filesystem)
+    for directory in ("/overlayfs", "/ovlwork"):
+        inode = run("debugfs", "-R", f"stat {directory}", image).decode()
+        assert "Type: directory" in inode
+        assert re.search(r"Mode: +0755 ", inode)
+        assert re.search(r"User: +0 +Group: +0 ", inode)
+    inode = in_files.debugfs(f"stat {OVERLAY}").decode()
+    require_all_blocks(inode, 40 * MIB)
+    assert re.search(r"Mode: +0600 ", inode)
+    assert f"UUID={IDENTITIES.live_filesystem}:{OVERLAY}" in menu(in_files)[0]
+    assert "rd.live.overlay.overlayfs=1" in menu(in_files)[0]  # dracut 056
 
-    def test_a_unit_of_ours_uses_it(self, live: Path, tmp_path: Path) -> None:
-        """The root has systemd 252 and no livesys (images.md 3.4)."""
-        stick = made(live, tmp_path, replace(REQUEST, swap=Size(bytes=32 * MIB)))
-        assert all(" liveos.swap=/LiveOS/swap.img" in line for line in menu(stick))
-        unit = stick.debugfs("cat /updates/run/systemd/system/liveos-swap.service").decode()
-        assert unit.startswith("# SPDX")
-        inode = stick.debugfs("stat /updates/run/systemd/system/liveos-swap.service").decode()
-        assert re.search(r"Mode: +0644 .*User: +0 +Group: +0 ", inode, re.DOTALL)
+
+def test_swap_that_the_kernel_would_take(in_files: Stick, tmp_path: Path) -> None:
+    """swapon(8): no holes, and nobody but root may read it."""
+    swap = dumped(in_files, "/LiveOS/swap.img", tmp_path / "swap.img")
+    found = facts_of(swap)
+    assert (found["TYPE"], found["LABEL"]) == ("swap", "SWAP")
+    assert found["UUID"] == str(IDENTITIES.swap)
+    assert str(IDENTITIES.swap) in run("swaplabel", swap).decode()
+    assert swap.stat().st_size == 32 * MIB
+    inode = in_files.debugfs("stat /LiveOS/swap.img").decode()
+    require_all_blocks(inode, 32 * MIB)
+    assert "[u]" not in inode
+    assert re.search(r"Mode: +0600 .*User: +0 +Group: +0 ", inode, re.DOTALL)
+
+
+def test_units_of_ours_use_both(in_files: Stick) -> None:
+    """The root has systemd 252 and no livesys (images.md 3.4)."""
+    for word in ("liveos.home=/LiveOS/home.img", "liveos.swap=/LiveOS/swap.img"):
+        assert all(word in line.split() for line in menu(in_files))
+    unit = "/updates/run/systemd/system/liveos-swap.service"
+    assert in_files.debugfs(f"cat {unit}").startswith(b"# SPDX")
+    inode = in_files.debugfs(f"stat {unit}").decode()
+    assert re.search(r"Mode: +0644 .*User: +0 +Group: +0 ", inode, re.DOTALL)
+
+
+def test_an_encrypted_home_in_a_file(in_files: Stick, tmp_path: Path) -> None:
+    require_home_file(in_files, tmp_path / "home.img", encrypted=True)
+
+
+def test_a_root_that_is_written_through(live: Path, tmp_path: Path) -> None:
+    """boot-contract.md 2 (c): the file lies by itself, and no squashfs beside it."""
+    home = HomeRequest(Size(bytes=64 * MIB), encrypted=False)
+    stick = made(live, tmp_path, replace(DIRECT, home=home))
+    root = dumped(stick, "/LiveOS/rootfs.img", tmp_path / "rootfs.img")
+    assert root.read_bytes() == (live.parent / "rootfs.img").read_bytes()
+    run("e2fsck", "-f", "-n", root)
+    inode = stick.debugfs("stat /LiveOS/rootfs.img").decode()
+    require_all_blocks(inode, nested.ROOT_SIZE)
+    assert "[u]" in inode  # zeros were not written
+    names = stick.debugfs("ls -p /LiveOS").decode()
+    assert "squashfs.img" not in names
+    assert "overlay-" not in names
+    kept, forgetful, _ = menu(stick)
+    assert "rd.live.overlay=none" in kept.split()
+    assert "overlay" not in forgetful
+    assert record(stick)["overlay"] == {
+        "kind": "direct", "path": "/LiveOS/rootfs.img", "size": nested.ROOT_SIZE,
+        "readonly": False,
+    }  # fmt: skip
+    require_home_file(stick, tmp_path / "home.img", encrypted=False)
+
+
+def test_a_snapshot_over_an_unpacked_root_used_read_only(live: Path, tmp_path: Path) -> None:
+    """dm-snap-persistent.c: of a device that is read-only, the header must be there."""
+    request = replace(REQUEST, uncompressed=True, readonly=True, temporary=256 * MIB)
+    stick = made(live, tmp_path, request)
+    root = dumped(stick, "/LiveOS/rootfs.img", tmp_path / "rootfs.img")
+    assert root.read_bytes() == (live.parent / "rootfs.img").read_bytes()
+    store = stick.debugfs(f"cat {OVERLAY}")
+    assert store[:16] == b"SnAp\1\0\0\0\1\0\0\0\x08\0\0\0"
+    assert not any(store[16:])
+    read_only, kept, forgetful, *_ = menu(stick)
+    assert f"UUID={IDENTITIES.live_filesystem}:{OVERLAY}" in read_only
+    words = {"rd.live.overlay.readonly", "rd.overlay.readonly", "rd.live.overlay.size=256"}
+    assert words <= set(read_only.split())
+    assert not words & set(kept.split())
+    assert words & set(forgetful.split()) == {"rd.live.overlay.size=256"}
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
-class TestHomes:
-    def test_in_a_file(self, live: Path, tmp_path: Path, *, encrypted: bool) -> None:
-        home = HomeRequest(Size(bytes=64 * MIB), encrypted=encrypted)
-        stick = made(live, tmp_path, replace(REQUEST, home=home))
-        file = dumped(stick, "/LiveOS/home.img", tmp_path / "home.img")
-        inode = stick.debugfs("stat /LiveOS/home.img").decode()
-        require_all_blocks(inode, 64 * MIB)
-        assert re.search(r"Mode: +0600 ", inode)
-        self.require_home(file, 64 * MIB, encrypted=encrypted)
-        assert all(" liveos.home=/LiveOS/home.img" in line for line in menu(stick))
-        said = record(stick)["home"]
-        assert isinstance(said, dict)
-        assert (said["size"], said["encrypted"]) == (64 * MIB, encrypted)
-        assert KEY.decode() not in json.dumps(record(stick))
+def test_a_home_in_a_partition(live: Path, tmp_path: Path, *, encrypted: bool) -> None:
+    """On a device that is not empty: nothing of the old bytes may show."""
+    target = tmp_path / "stick.img"
+    target.write_bytes(b"\xa5" * SIZE)
+    home = HomeRequest(Size(bytes=66 * MIB), encrypted=encrypted, partition=True)
+    kind = PersistenceKind.DIRECTORY
+    stick = made(
+        live, tmp_path, replace(REQUEST, home=home, size=None, erase=True, overlay_kind=kind)
+    )
+    part = stick.windows["HOME"]
+    assert part["type"].lower() == "933ac7e1-2eb4-4f13-b844-0e14e2aef915"
+    assert part["uuid"].lower() == str(IDENTITIES.home)
+    assert part["start"] * 512 % (4 * MIB) == 0
+    assert part["size"] * 512 == 68 * MIB  # whole units of the alignment
+    assert b"No problems found" in run("sgdisk", "-v", target)
+    file = stick.cut("HOME", tmp_path / "home.img")
+    require_home(file, 68 * MIB, encrypted=encrypted)
+    uuid = IDENTITIES.home_luks if encrypted else IDENTITIES.home_filesystem
+    assert all(f" liveos.home=UUID={uuid}" in line for line in menu(stick))
+    # The image has no SELinux, so that nothing needs a label.
+    assert "security.selinux" not in stick.debugfs(f"stat {OVERLAY}").decode()
 
-    def test_in_a_partition(self, live: Path, tmp_path: Path, *, encrypted: bool) -> None:
-        """On a device that is not empty: nothing of the old bytes may show."""
-        target = tmp_path / "stick.img"
-        target.write_bytes(b"\xa5" * SIZE)
-        home = HomeRequest(Size(bytes=66 * MIB), encrypted=encrypted, partition=True)
-        request = replace(REQUEST, home=home, size=None, erase=True)
-        stick = made(live, tmp_path, request)
-        part = stick.windows["HOME"]
-        assert part["type"].lower() == "933ac7e1-2eb4-4f13-b844-0e14e2aef915"
-        assert part["uuid"].lower() == str(IDENTITIES.home)
-        assert part["start"] * 512 % (4 * MIB) == 0
-        assert part["size"] * 512 == 68 * MIB  # whole units of the alignment
-        assert b"No problems found" in run("sgdisk", "-v", target)
-        file = stick.cut("HOME", tmp_path / "home.img")
-        self.require_home(file, 68 * MIB, encrypted=encrypted)
-        uuid = IDENTITIES.home_luks if encrypted else IDENTITIES.home_filesystem
-        assert all(f" liveos.home=UUID={uuid}" in line for line in menu(stick))
 
-    def require_home(self, file: Path, size: int, *, encrypted: bool) -> None:
-        assert file.stat().st_size == size
-        found = facts_of(file)
-        if encrypted:
-            assert (found["TYPE"], found["VERSION"]) == ("crypto_LUKS", "2")
-            assert found["UUID"] == str(IDENTITIES.home_luks)
-            assert b"argon2id" in run("cryptsetup", "luksDump", file)
-            opens = ("open", "--test-passphrase", "--disable-locks", "--key-file", "-")
-            run("cryptsetup", *opens, file, stdin=KEY)
-            return
-        assert (found["TYPE"], found["LABEL"]) == ("ext4", "home")
-        assert found["UUID"] == str(IDENTITIES.home_filesystem)
-        run("e2fsck", "-f", "-n", file)
-        # The user that the image has, and nobody else would make a directory for.
-        inode = run("debugfs", "-R", "stat /ann", file).decode()
-        assert re.search(r"Mode: +0700 .*User: +1000 +Group: +1001 ", inode, re.DOTALL)
-        assert run("debugfs", "-R", "cat /ann/.profile", file) == b"# hello\n"
+def require_home_file(stick: Stick, file: Path, *, encrypted: bool) -> None:
+    dumped(stick, "/LiveOS/home.img", file)
+    inode = stick.debugfs("stat /LiveOS/home.img").decode()
+    require_all_blocks(inode, 64 * MIB)
+    assert re.search(r"Mode: +0600 ", inode)
+    require_home(file, 64 * MIB, encrypted=encrypted)
+    said = record(stick)["home"]
+    assert isinstance(said, dict)
+    assert (said["size"], said["encrypted"]) == (64 * MIB, encrypted)
+    assert KEY.decode() not in json.dumps(record(stick))
+
+
+def require_home(file: Path, size: int, *, encrypted: bool) -> None:
+    assert file.stat().st_size == size
+    found = facts_of(file)
+    if encrypted:
+        assert (found["TYPE"], found["VERSION"]) == ("crypto_LUKS", "2")
+        assert found["UUID"] == str(IDENTITIES.home_luks)
+        assert b"argon2id" in run("cryptsetup", "luksDump", file)
+        opens = ("open", "--test-passphrase", "--disable-locks", "--key-file", "-")
+        run("cryptsetup", *opens, file, stdin=KEY)
+        return
+    assert (found["TYPE"], found["LABEL"]) == ("ext4", "home")
+    assert found["UUID"] == str(IDENTITIES.home_filesystem)
+    run("e2fsck", "-f", "-n", file)
+    # The user that the image has, and nobody else would make a directory for.
+    inode = run("debugfs", "-R", "stat /ann", file).decode()
+    assert re.search(r"Mode: +0700 .*User: +1000 +Group: +1001 ", inode, re.DOTALL)
+    assert run("debugfs", "-R", "cat /ann/.profile", file) == b"# hello\n"
 
 
 def test_everything_at_once(live: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from liveos.medium.boot_files import BootFiles
 from liveos.medium.family import family_of
 from liveos.medium.memory import find_memory, written_through
 from liveos.medium.model import Container, Entry, FileRef, Firmware, Image, Initramfs, Root
-from liveos.medium.payloads import Payload, live_directory, payloads_of
+from liveos.medium.payloads import Payload, entries_that_start, payloads_of
 from liveos.medium.persistence import persistence_of
 from liveos.medium.root import read_root
 from liveos.medium.scene import Scene
@@ -35,24 +35,16 @@ def find_images(scene: Scene) -> Found:
     menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
     entries = [entry for menu in menus for entry in menu.entries]
     payloads = tuple(payloads_of(scene, entries))
-    boot_files = BootFiles(scene)
+    boot_files, partition = BootFiles(scene), home_partition(scene.partitions)
     images = []
     findings: list[Finding] = [_missing_menu(path) for menu in menus for path in menu.missing]
     for payload in payloads:
-        own = entries if len(payloads) == 1 else _entries_of(entries, payload.directory)
+        own = entries if len(payloads) == 1 else entries_that_start(entries, payload.directory)
         image = _image(payload, tuple(own), boot_files, findings)
-        home = home_of(image.home, home_partition(scene.partitions), own)
+        home = home_of(image.home, partition, own, entries)
         images.append(replace(image, home=home))
         findings += use_findings(payload, images[-1])
     return Found(tuple(images), (*findings, *boot_files.findings))
-
-
-def _entries_of(entries: Iterable[Entry], directory: str) -> list[Entry]:
-    return [
-        entry
-        for entry in entries
-        if entry.kernel and live_directory(entry).casefold() == directory.casefold()
-    ]
 
 
 def _image(

@@ -16,8 +16,8 @@ from liveos.medium.home.mounting import read_live_system
 from liveos.medium.image_menu import ImageMenu, find_image_menu
 from liveos.medium.images import best_initramfs, find_images
 from liveos.medium.installed import Installed
-from liveos.medium.memory_warnings import named_overlay
-from liveos.medium.model import Entry, Image, PersistenceKind
+from liveos.medium.memory_warnings import is_read_only, named_overlay
+from liveos.medium.model import Image, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
@@ -28,7 +28,6 @@ from liveos.medium.volume import Volume
 _READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
 _RECORD = "image.json"
 _MOST_RECORD = 1 << 20
-_READS_ONLY = frozenset({"rd.live.overlay.readonly", "rd.overlay.readonly", "readonly_overlay"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +139,6 @@ def _kind_in_use(image: Image) -> PersistenceKind | None:
     direct = image.overlay.kind is PersistenceKind.DIRECT
     used = direct or any(named_overlay(entry) for entry in image.entries)
     return image.overlay.kind if used else None
-
-
-def is_read_only(entries: tuple[Entry, ...]) -> bool:
-    """Whether every entry that uses the overlay leaves it as it is."""
-    using = [entry for entry in entries if named_overlay(entry) is not None]
-    return bool(using) and all(_READS_ONLY & set(entry.options) for entry in using)
 
 
 def _record(volume: Volume, path: str) -> Record | None:

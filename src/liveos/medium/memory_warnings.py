@@ -6,7 +6,7 @@ and 1.3); what it does not find there it replaces by one in memory.
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from liveos.medium.model import Entry, Family, Image, Medium, MediumKind, PersistenceKind
 from liveos.report import Finding, Severity
@@ -16,6 +16,7 @@ _NAMES = ("rd.overlay", "rd.live.overlay", "overlay")
 _NO_DEVICE = frozenset({"", "0", "1", "no", "off", "none", "None", "NONE"})
 _IN_MEMORY = "tmpfs"  # rd.overlay=tmpfs:size=…, from 111 on
 _AUTO = "auto"
+_READ_ONLY = frozenset({"rd.live.overlay.readonly", "rd.overlay.readonly", "readonly_overlay"})
 
 
 def overlay_warnings(medium: Medium, image: Image) -> Iterator[Finding]:
@@ -50,6 +51,12 @@ def named_overlay(entry: Entry) -> str | None:
         if value is not None and value not in _NO_DEVICE:
             return None if value.startswith(_IN_MEMORY) or "$" in value else value
     return None
+
+
+def is_read_only(entries: Iterable[Entry]) -> bool:
+    """Whether every entry that uses an overlay leaves it as it is (boot-contract.md 1.2)."""
+    using = [entry for entry in entries if named_overlay(entry) is not None]
+    return bool(using) and all(_READ_ONLY & set(entry.options) for entry in using)
 
 
 def _missing(image: Image, value: str) -> Finding:

@@ -39,6 +39,22 @@ def live_directory(entry: Entry) -> str:
     return named.strip("/")
 
 
+def entries_of(scene: Scene, payload: Payload) -> tuple[Entry, ...]:
+    """The boot entries of an image: where it is the only one, the whole menu."""
+    menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
+    entries = [entry for menu in menus for entry in menu.entries]
+    if len(tuple(payloads_of(scene, entries))) == 1:
+        return tuple(entries)
+    return tuple(entries_that_start(entries, payload.directory))
+
+
+def entries_that_start(entries: Iterable[Entry], directory: str) -> Iterator[Entry]:
+    """Those whose initramfs looks into a directory."""
+    for entry in entries:
+        if entry.kernel and live_directory(entry).casefold() == directory.casefold():
+            yield entry
+
+
 def payloads_of(scene: Scene, entries: list[Entry]) -> Iterator[Payload]:
     """The same, for who has read the entries of its menus already."""
     names = (*_ROOT_NAMES, *filter(None, (entry.option("rd.live.squashimg") for entry in entries)))

@@ -49,13 +49,14 @@ def status(
     if picture is not None:
         _check_picture(output, picture, force=force)
     facts = _facts(output, overlay, origin, analyse=analyse or picture is not None)
-    if picture not in {None, _TERMINAL}:
+    drawn = picture not in {None, _TERMINAL} and facts.analysis is not None
+    if drawn:
         _draw(Path(picture or ""), facts, force=force)
     if output.as_json:
         output.document("overlay-status", document(facts.status, facts.analysis))
     else:
         output.show(*_view(facts, with_map=picture == _TERMINAL))
-    if picture not in {None, _TERMINAL} and not (output.as_json or output.quiet):
+    if drawn and not (output.as_json or output.quiet):
         output.note(f"the map is in {picture}")
     return ExitStatus.DONE if facts.status.is_readable else ExitStatus.UNSUPPORTED
 
@@ -84,9 +85,10 @@ def _facts(output: Output, overlay: str, origin: Path | None, *, analyse: bool) 
                 hint="start from another medium, and name the stick",
             )
         return _Facts(live_status())
-    with open_overlay(overlay, origin, recorded=True) as found:
+    with open_overlay(overlay, origin, recorded=True, direct=True) as found:
         facts = overlay_status(found, overlay)
-        return _Facts(facts, _analysed(output, found) if analyse else None)
+        # Of what cannot be read, the status alone says why.
+        return _Facts(facts, _analysed(output, found) if analyse and facts.is_readable else None)
 
 
 def _analysed(output: Output, found: "OpenOverlay") -> "Analysis":
@@ -140,6 +142,7 @@ def document(facts: "OverlayStatus", analysis: "Analysis | None" = None) -> dict
         "free_chunks": facts.free_chunks,
         "origin": facts.origin,
         "filesystem": facts.filesystem,
+        "read_only": facts.read_only,
         "forecast": coming
         and {
             "ending": coming.ending,
@@ -151,6 +154,7 @@ def document(facts: "OverlayStatus", analysis: "Analysis | None" = None) -> dict
             "files": held.files,
             "directories": held.directories,
             "whiteouts": held.whiteouts,
+            "opaque": held.opaque,
             "size": held.size,
         },
         "analysis": None if analysis is None else _analysis_document(analysis),

@@ -84,6 +84,8 @@ def _rows(status: OverlayStatus) -> Iterator[tuple[str, str | Text]]:
     state, style = _STATES[status.state]
     yield "kind", _NAMES[status.kind]
     yield "state", Text(state, style)
+    if status.read_only:
+        yield "use", "read-only: what is new is lost when the system is shut down"
     if status.status_line is not None:
         yield "dmsetup", status.status_line
     if status.size is not None:
@@ -116,6 +118,8 @@ def _file_rows(status: OverlayStatus) -> Iterator[tuple[str, str]]:
             f"{size(held.size)} in {held.files:,} files, {held.directories:,} directories",
         )
         yield "removed", f"{held.whiteouts:,} names of the image below"
+        if held.opaque:
+            yield "replaced", f"{held.opaque:,} directories of the image below"
     if status.filesystem is not None:
         yield "filesystem", words(status.filesystem)
     if status.usage is None and status.free_size is not None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finding an overlay from the words of a person: a bare store, or a stick and an image's name."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.volumes import Ext4Volume, FatVolume
-from liveos.medium.memory import find_memory
+from liveos.medium.memory import find_memory, written_through
+from liveos.medium.memory_warnings import is_read_only
 from liveos.medium.model import Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.origin import Origin, open_origin, origin_in
 from liveos.medium.overlay.recording import is_recording, read_recording
-from liveos.medium.payloads import Payload, find_payloads
+from liveos.medium.payloads import Payload, entries_of, find_payloads
+from liveos.medium.root import read_root
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 from liveos.report import Finding
@@ -35,7 +38,7 @@ class OpenOverlay:
     ``place`` is its file, or its directory's entry, where it can be changed. ``source`` are the
     bytes of a snapshot store or of an image file; ``upper`` is the filesystem and the node of a
     directory overlay. ``origin`` is the root under it; None when it was not asked for, or is not
-    known.
+    known. ``read_only`` means that no boot entry of the stick writes to it.
     """
 
     place: FolderFile
@@ -44,6 +47,7 @@ class OpenOverlay:
     upper: tuple[Volume, Node] | None
     origin: Origin | None
     findings: tuple[Finding, ...] = ()
+    read_only: bool = False
 
     def need_store(self) -> ByteSource:
         """The bytes of the store; :raises UnsupportedError: this overlay is no snapshot store."""
@@ -76,14 +80,15 @@ class OpenOverlay:
 
 @contextmanager
 def open_overlay(
-    spec: str, origin: Path | None = None, *, recorded: bool = False
+    spec: str, origin: Path | None = None, *, recorded: bool = False, direct: bool = False
 ) -> Iterator[OpenOverlay]:
     """The overlay that ``spec`` names, with the root under it.
 
     ``spec`` is a bare store; or a stick (an image file, a device, a directory where one is
     mounted), with ``:NAME`` behind it for one image of several. ``origin`` is the file with the
     root; a stick has its own. ``recorded`` allows a dump or a pack instead of a store: its data
-    read as zeros, so that no root can be under it.
+    read as zeros, so that no root can be under it. ``direct`` allows a root that is written to
+    itself, without an overlay.
 
     :raises UsageError: there is no such thing, or it is not clear which is meant.
     :raises UnsupportedError: it holds no overlay.
@@ -91,7 +96,7 @@ def open_overlay(
     path, name = parse_spec(spec)
     with ExitStack() as stack:
         try:
-            found = _open(path, name, stack)
+            found = _open(path, name, stack, direct=direct)
             if isinstance(found.source, SpannedSource):
                 _require_use_of_recording(path, recorded=recorded, origin=origin)
             elif origin is not None:
@@ -111,18 +116,18 @@ def parse_spec(spec: str) -> tuple[Path, str | None]:
     return Path(path), name
 
 
-def _open(path: Path, name: str | None, stack: ExitStack) -> OpenOverlay:
+def _open(path: Path, name: str | None, stack: ExitStack, *, direct: bool) -> OpenOverlay:
     if not path.exists():
         hint = "give a store, a stick, or stick.img:NAME"
         raise UsageError(f"{path}: there is no such file", hint=hint)
     if path.is_dir():
-        return _on_medium(scene_of_directory(path), name)
+        return _on_medium(scene_of_directory(path), name, direct=direct)
     source = stack.enter_context(FileSource(path))
     if name is None and _is_bare(source):
         place = FolderFile(HostFolder(path.parent), path.name)
         store = read_recording(source) if is_recording(source) else source
         return OpenOverlay(place, PersistenceKind.SNAPSHOT, store, None, None)
-    return _on_medium(scene_of_file(path, source), name)
+    return _on_medium(scene_of_file(path, source), name, direct=direct)
 
 
 def _require_use_of_recording(path: Path, *, recorded: bool, origin: Path | None) -> None:
@@ -144,16 +149,29 @@ def _is_bare(source: ByteSource) -> bool:
     return identity is None or identity.kind is Kind.SNAPSHOT_STORE
 
 
-def _on_medium(scene: Scene, name: str | None) -> OpenOverlay:
+def _on_medium(scene: Scene, name: str | None, *, direct: bool) -> OpenOverlay:
     payload = choose_payload(scene, name)
     findings: list[Finding] = []
+    entries = entries_of(scene, payload)
     overlay = find_memory(payload.volume, payload.directory, findings).overlay
-    if overlay is None:
+    if overlay is not None:
+        found = _opened(payload, overlay, tuple(findings))
+        return replace(found, read_only=is_read_only(entries))
+    through = written_through(read_root(payload.volume, payload.node), entries)
+    if through is None:
+        words = shlex.quote(f"{scene.path}:{payload.directory}")
         raise UnsupportedError(
             f"{scene.path}: the image {payload.directory} has no persistent overlay",
-            hint="install it with --overlay SIZE to give it one",
+            hint=f"liveos overlay create {words} gives it one",
         )
-    return _opened(payload, overlay, tuple(findings))
+    if not direct:
+        raise UnsupportedError(
+            f"{scene.path}: the image {payload.directory} has no overlay, it writes its changes"
+            f" into {through.path} itself",
+            hint="liveos overlay status shows how full that is",
+        )
+    source = payload.volume.tree.open(payload.node)
+    return OpenOverlay(place_in(payload.volume, through.path), through.kind, source, None, None)
 
 
 def choose_payload(scene: Scene, name: str | None) -> Payload:

@@ -48,7 +48,8 @@ class OverlayStatus:
     ``path`` is how people see its place. ``size`` is that of the store or the image file, in
     bytes; ``free_size`` what can still be written there, for a directory what its filesystem has
     left. ``usage`` are the numbers of the status line, in sectors. ``filesystem`` is the one
-    inside an image file or around a directory.
+    inside an image file or around a directory, or the root that is written to itself; then the
+    sizes are its. ``read_only`` means that no boot entry of the stick writes to the overlay.
     """
 
     kind: PersistenceKind
@@ -65,6 +66,7 @@ class OverlayStatus:
     origin: str | None = None
     filesystem: str | None = None
     contents: Contents | None = None
+    read_only: bool = False
     warnings: tuple[Finding, ...] = ()
 
     @property
@@ -97,7 +99,8 @@ def overlay_status(overlay: OpenOverlay, spec: str) -> OverlayStatus:
     :raises FormatError: a directory or an image of which nothing can be read.
     """
     status = _of_kind(overlay, spec)
-    return replace(status, warnings=(*overlay.findings, *status.warnings))
+    warnings = (*overlay.findings, *status.warnings)
+    return replace(status, read_only=overlay.read_only, warnings=warnings)
 
 
 def _of_kind(overlay: OpenOverlay, spec: str) -> OverlayStatus:
@@ -109,7 +112,7 @@ def _of_kind(overlay: OpenOverlay, spec: str) -> OverlayStatus:
         case PersistenceKind.IMAGE:
             return _of_image(overlay)
         case PersistenceKind.DIRECT:
-            return OverlayStatus(overlay.kind, str(overlay.place), StoreState.VALID)
+            return _of_root(overlay)
 
 
 def _of_snapshot(overlay: OpenOverlay, spec: str) -> OverlayStatus:
@@ -241,21 +244,36 @@ def _free(volume: Volume) -> int | None:
 
 
 def _of_image(overlay: OpenOverlay) -> OverlayStatus:
+    status, volume = _of_file(overlay)
+    return status if volume is None else _with_contents(status, volume)
+
+
+def _of_root(overlay: OpenOverlay) -> OverlayStatus:
+    """A root that is written to itself: as full as its filesystem."""
+    status, volume = _of_file(overlay)
+    if volume is None:
+        return status
+    free = _free(volume)
+    state = StoreState.FULL if free == 0 else StoreState.VALID
+    return replace(status, state=state, size=volume.size, free_size=free)
+
+
+def _of_file(overlay: OpenOverlay) -> tuple[OverlayStatus, Volume | None]:
+    """What is known of a file with a filesystem in it, and that, where it can be read."""
     assert overlay.source is not None
     identity = identify(overlay.source)
     status = OverlayStatus(
-        PersistenceKind.IMAGE,
+        overlay.kind,
         str(overlay.place),
         StoreState.VALID,
         size=overlay.source.size,
         filesystem=None if identity is None else str(identity.kind),
     )
     try:
-        volume = open_volume(overlay.source, Path(overlay.place.name), None)
+        return status, open_volume(overlay.source, Path(overlay.place.name), None)
     except FormatError as error:
         message = f"how full it is cannot be told without mounting it: {error}"
-        return replace(status, warnings=(Finding("unread-image", Severity.INFO, message),))
-    return _with_contents(status, volume)
+        return replace(status, warnings=(Finding("unread-image", Severity.INFO, message),)), None
 
 
 def _with_contents(status: OverlayStatus, volume: Volume) -> OverlayStatus:

@@ -5,6 +5,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
+
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.install.menu import MENU, MenuEntry, image_menu, stick_menu
 from tests.tools.medium.media import ESP, LINUX, make_disk, make_ext4, make_fat
@@ -12,8 +14,8 @@ from tests.tools.operations.overlay.stores import run
 from tests.unit.medium.eras import MODERN, initramfs, kernel
 
 MIB = 1 << 20
+_BLOCK = 4096
 VERSION = "6.1.0-50-amd64"
-LIVE_SIZE = 40 * MIB
 ESP_SIZE = 2 * MIB
 NAME = "Rescue"
 """Not the usual one, so that nothing finds its way by chance."""
@@ -22,11 +24,11 @@ NAME = "Rescue"
 class Stick:
     """A stick's file, and what other programs see on it."""
 
-    def __init__(self, path: Path, uuid: str) -> None:
+    def __init__(self, path: Path, uuid: str, size: int) -> None:
         self.path = path
         self.uuid = uuid
         self.esp = FatVolume(path, MIB, ESP_SIZE)
-        self.live = Ext4Volume(path, MIB + ESP_SIZE, LIVE_SIZE)
+        self.live = Ext4Volume(path, MIB + ESP_SIZE, size)
 
     @property
     def overlay(self) -> str:
@@ -46,6 +48,15 @@ class Stick:
     def names(self) -> set[str]:
         rows = self.debugfs(f"ls -p /{NAME}").splitlines()
         return {row.split("/")[5] for row in rows if row} - {".", ".."}
+
+    def become(self, state: bytes) -> None:
+        """Give the file other content; only the blocks that differ are written, which is quick."""
+        with self.path.open("r+b") as file:
+            old = np.frombuffer(file.read(), np.uint8).reshape(-1, _BLOCK)
+            new = np.frombuffer(state, np.uint8).reshape(-1, _BLOCK)
+            for block in np.flatnonzero((old != new).any(axis=1)).tolist():
+                file.seek(block * _BLOCK)
+                file.write(new[block].tobytes())
 
     def replay(self) -> None:
         """What a kernel does before it looks."""
@@ -82,11 +93,13 @@ def make_stick(
     beside: Path | None = None,
     words: tuple[str, ...] = (),
     ours: bool = True,
+    size: int = 40 * MIB,
 ) -> Stick:
     """A stick as an installation with ``--overlay none`` leaves it, or one with another menu.
 
     ``beside`` holds further files for the image's directory, in a directory ``UUID``, if they are
-    to have the filesystem's. ``words`` are further ones of the kernel lines.
+    to have the filesystem's. ``words`` are further ones of the kernel lines. ``size`` is
+    that of LIVE.
     """
     uuid = "6c697665-6f73-4000-8000-00000000002a"
     live = _live_tree(scratch, flat=flat, uncompressed=uncompressed, targeted=targeted)
@@ -98,10 +111,10 @@ def make_stick(
     esp = _esp_tree(scratch, uuid, dracut, words)
     if not ours:
         (esp / f"liveos/{NAME}/menu.cfg").rename(esp / "EFI/BOOT/grub.cfg")
-    live_image = make_ext4(scratch / "live.img", live, "LIVE", LIVE_SIZE)
+    live_image = make_ext4(scratch / "live.img", live, "LIVE", size)
     run("tune2fs", "-U", uuid, live_image)
     parts = {make_fat(scratch / "esp.img", esp, "LIVE-BOOT", ESP_SIZE): ESP, live_image: LINUX}
-    stick = Stick(make_disk(scratch / "stick.img", "gpt", parts), uuid)
+    stick = Stick(make_disk(scratch / "stick.img", "gpt", parts), uuid, size)
     stick.check()
     return stick
 

@@ -182,6 +182,7 @@ def test_an_overlay_that_nothing_uses_is_taken(tmp_path: Path) -> None:
     (beside / "overlay-LIVE-6c697665-6f73-4000-8000-00000000002a").write_bytes(bytes(MIB))
     stick = make_stick(tmp_path, beside=beside)
     assert overlay("create", stick, "--size", "16M") == ExitStatus.REFUSED
+    assert overlay("create", stick, "--kind", "directory") == ExitStatus.REFUSED
     assert overlay("create", stick) == ExitStatus.DONE
     assert_sound(stick)
     assert f"Size: {MIB}" in stick.debugfs(f"stat /{NAME}/{stick.overlay}")
@@ -210,7 +211,8 @@ def test_a_directory_is_reset(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert overlay("reset", stick) == ExitStatus.DONE
     assert_sound(stick)
     facts = status(stick, capsys)
-    assert facts["contents"] == {"files": 0, "directories": 0, "whiteouts": 0, "size": 0}
+    assert isinstance(facts["contents"], dict)
+    assert not any(facts["contents"].values())
     assert isinstance(facts["free_size"], int)
     assert facts["free_size"] > free
     assert stick.debugfs(f"ls -p /{NAME}/ovlwork").count("/04") == 2  # nothing but . and ..
@@ -231,12 +233,9 @@ def test_an_image_is_reset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert inner.stat().st_size == 16 * MIB
     run("e2fsck", "-fn", inner)
     assert re.search(r"Mode: +0600", stick.debugfs(f"stat /{NAME}/{stick.overlay}"))
-    assert status(stick, capsys)["contents"] == {
-        "files": 0,
-        "directories": 0,
-        "whiteouts": 0,
-        "size": 0,
-    }
+    held = status(stick, capsys)["contents"]
+    assert isinstance(held, dict)
+    assert not any(held.values())
 
 
 def test_sticks_of_others_are_left_to_their_owner(

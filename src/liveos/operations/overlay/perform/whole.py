@@ -154,5 +154,6 @@ def _remove(step: RemoveOverlay) -> None:
         folder.remove(name)
         return
     names = [each for each in (name, WORK) if each in directory_names(folder)]
-    rename(folder, [(each, UNUSED + each) for each in names])
-    _clear(step.place)
+    if names:
+        rename(folder, [(each, UNUSED + each) for each in names])
+        _clear(step.place)

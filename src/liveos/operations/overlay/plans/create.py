@@ -18,7 +18,7 @@ from liveos.medium.installed import Installed
 from liveos.medium.model import Overlay, PersistenceKind
 from liveos.operations.install.overlay import choose_kind, most_useful, store_size
 from liveos.operations.install.sizes import AUTO, Wishes, share_out
-from liveos.operations.overlay.plans.words import changes_of_words, rubbish
+from liveos.operations.overlay.plans.words import changes_of_words, room_for, rubbish
 from liveos.operations.overlay.whole_steps import (
     WORK,
     EmbeddedFilesystem,
@@ -29,7 +29,7 @@ from liveos.operations.overlay.whole_steps import (
     context_of_root,
 )
 from liveos.operations.plan import Plan
-from liveos.sizes import Size
+from liveos.sizes import Size, format_size
 
 _BLOCK = 4096
 _LATE_KINDS = (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY, PersistenceKind.IMAGE)
@@ -52,6 +52,8 @@ def plan(found: Installation, wish: OverlayWish) -> Plan:
     :raises NoSpaceError: there is too little room on LIVE.
     """
     _require_identity(found)
+    if _is_unnoted(found):
+        return _noting(found)
     there = _unused_overlay(found)
     kind = there.kind if there else choose_kind(found.image, wish.kind)
     if kind not in _LATE_KINDS:
@@ -70,6 +72,19 @@ def plan(found: Installation, wish: OverlayWish) -> Plan:
         notes=(*notes, *rubbish(found)),
         needs=_tools(kind),
     )
+
+
+def _is_unnoted(found: Installation) -> bool:
+    """Whether a run was cut off between its last two steps."""
+    record = found.record
+    noted = record is None or record.facts.get("overlay", True) is not None
+    return found.menu is not None and found.installed.overlay in _LATE_KINDS and not noted
+
+
+def _noting(found: Installation) -> Plan:
+    assert found.image.overlay is not None
+    steps = changes_of_words(found, found.installed, found.image.overlay.size)
+    return Plan(title=f"note the overlay of {found.image.name}", steps=steps, needs=(DEBUGFS,))
 
 
 def _require_identity(found: Installation) -> None:
@@ -104,10 +119,14 @@ def _require_match(found: Installation, there: Overlay | None, wish: OverlayWish
     """An overlay that is there is taken as it is, or not at all."""
     if there is None:
         return
-    other_kind = wish.kind is not None and wish.kind is not there.kind
-    if other_kind or wish.size is not None:
+    wanted = wish.size.bytes if wish.size is not None else None
+    if wanted is not None and there.kind is PersistenceKind.SNAPSHOT:
+        wanted = store_size(wanted)[0]
+    if wish.kind not in {None, there.kind} or wanted not in {None, there.size}:
+        size = "" if there.size is None else f" of {format_size(there.size)}"
         raise RefusedError(
-            f"{there.path} is there already, of the kind {there.kind}, and no boot entry uses it",
+            f"{there.path}{size} is there already, of the kind {there.kind}, and no boot entry uses"
+            " it",
             hint="leave out --kind and --size to use it as it is, or delete it first:"
             f" liveos overlay remove {shlex.quote(found.spec)}",
         )
@@ -138,7 +157,7 @@ def _size(
     wishes = Wishes(
         overlay=wish.size or AUTO, shared=shared, overlay_most=most_useful(found.image, kind)
     )
-    shares = share_out(found.folder.free(), wishes, largest_file=found.folder.limit())
+    shares = share_out(room_for(found.overlay_place), wishes, largest_file=found.folder.limit())
     if shares.overlay is None:
         return None, shares.notes
     if kind is not PersistenceKind.SNAPSHOT:

@@ -32,18 +32,22 @@ def plan(found: Installation) -> Plan:
             f"{found.image.name} has no overlay: it writes its changes into {overlay.path}",
             hint="install it anew to have it as it was",
         )
-    words = _words(found)
-    if overlay is None and not words:
+    words, left = _words(found), rubbish(found)
+    if overlay is None and not words and not left:
         raise RefusedError(
             f"{found.image.name} has no overlay",
             hint=f"liveos overlay create {shlex.quote(found.spec)} makes one",
         )
-    gone = () if overlay is None else (RemoveOverlay(_place(found, overlay), overlay.kind),)
+    gone: tuple[RemoveOverlay, ...] = ()
+    if overlay is not None:
+        gone = (RemoveOverlay(_place(found, overlay), overlay.kind),)
+    elif left:
+        gone = (RemoveOverlay(found.overlay_place, PersistenceKind.DIRECTORY),)
     return Plan(
         title=f"remove the overlay of {found.image.name}",
         steps=(*words, *gone),
         destroys=() if overlay is None else (_loss(found, overlay),),
-        notes=(*_notes(found), *rubbish(found)),
+        notes=(*_notes(found), *left),
         needs=(DEBUGFS, MTOOLS),
     )
 

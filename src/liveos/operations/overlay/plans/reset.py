@@ -12,6 +12,7 @@ from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.mounting import read_live_system
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.locate import OpenOverlay
+from liveos.operations.overlay.plans.words import room_for
 from liveos.operations.overlay.steps import ResetStore, Subject
 from liveos.operations.overlay.whole_steps import (
     EmbeddedFilesystem,
@@ -71,7 +72,7 @@ def _reset_directory(overlay: OpenOverlay, subject: Subject) -> Plan:
 
 def _reset_image(overlay: OpenOverlay, subject: Subject, uuid: UUID) -> Plan:
     assert overlay.source is not None
-    size, free = overlay.source.size, subject.place.folder.free()
+    size, free = overlay.source.size, room_for(subject.place)
     if size > free:
         raise NoSpaceError(
             f"an empty image of {format_size(size)} must lie beside {subject} for a moment, and"

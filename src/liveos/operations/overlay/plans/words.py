@@ -3,13 +3,14 @@
 
 import json
 
+from liveos.host.folders.folder import FolderFile
 from liveos.medium.installation import Installation, Record
 from liveos.medium.installed import Installed
 from liveos.medium.memory_warnings import named_overlay
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.operations.menus.change import remembering
 from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
-from liveos.operations.overlay.whole_steps import leftovers
+from liveos.operations.overlay.whole_steps import leftovers, unused
 
 
 def changes_of_words(
@@ -47,6 +48,15 @@ def _noted(
     if facts == record.facts:
         return None
     return ReplaceRecord(record.place, json.dumps(facts, indent=1) + "\n")
+
+
+def room_for(place: FolderFile) -> int:
+    """The bytes that a new overlay can have: a half-made one makes room before."""
+    folder, old = place.folder, unused(place)
+    if old.name not in folder.names():
+        return folder.free()
+    with old.open() as file:
+        return folder.free() + file.size
 
 
 def rubbish(found: Installation) -> tuple[str, ...]:

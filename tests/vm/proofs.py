@@ -8,19 +8,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
+from liveos.host.luks import private_key
 from liveos.host.machine.firmware import FirmwareKind
 from liveos.host.machine.qemu import Attachment
+from liveos.medium.model import PersistenceKind
 from liveos.operations.guests.guest import Guest
 from liveos.operations.prove.proof import BootReport, Proof, Showing
 from liveos.operations.prove.proving import ProveRequest, prove
 from tests.images.cache import cached
 from tests.images.recipes import Recipe
+
+LINES: list[str] = []
+"""What the present test has proved, for the table at the end of a run."""
 
 QUIT_QEMU = b"\x01x"
 """What a person types on a terminal that QEMU shares with a guest."""
@@ -34,9 +40,18 @@ def iso_of(recipe: Recipe) -> Path:
     return image.iso
 
 
-def install(recipe: Recipe, stick: Path, *options: str) -> Path:
-    """A stick image with the recipe's ISO on it, made by the program as users call it."""
-    liveos(*("install", "--yes", "--size", "1G", *options), iso_of(recipe), stick)
+def install(recipe: Recipe, stick: Path, *options: str, secret: bytes | None = None) -> Path:
+    """A stick image with the recipe's ISO on it, made by the program as users call it.
+
+    ``secret`` goes to the program by a file, which is gone afterwards.
+    """
+    given = list(options)
+    key = stick.with_suffix(".key")
+    if secret is not None:
+        key.write_bytes(secret)
+        given += ["--key-file", str(key)]
+    liveos(*("install", "--yes", "--size", "1G", *given), iso_of(recipe), stick)
+    key.unlink(missing_ok=True)
     return stick
 
 
@@ -73,11 +88,37 @@ def prove_medium(
     firmware: FirmwareKind = FirmwareKind.BIOS,
     attachment: Attachment | None = None,
     showing: Showing | None = None,
+    secret: bytes | None = None,
 ) -> Proof:
-    """A proof of what is asked for, with the logs in ``output``."""
+    """A proof of what is asked for, with the logs in ``output``; ``secret`` opens a home."""
     request = ProveRequest(firmware=firmware, attachment=attachment, output=output, showing=showing)
-    with patch.object(Guest, "power_off", _power_off_after_the_report):
-        return prove(medium, request)
+    with ExitStack() as stack:
+        if secret is not None:
+            key = stack.enter_context(private_key("the test's key", secret))
+            request = replace(request, key=key)
+        stack.enter_context(patch.object(Guest, "power_off", _power_off_after_the_report))
+        proof = prove(medium, request)
+    if proof.proved:
+        LINES.append(_line(proof))
+    return proof
+
+
+def _line(proof: Proof) -> str:
+    """Generation, firmware, overlay, home, swap, what was shown, and the seconds of each boot."""
+    boot = proof.boots[-1]
+    seconds = [boot.seconds or 0 for boot in proof.boots]
+    kind = str(boot.overlay.kind) if boot.overlay and boot.overlay.kind else "-"
+    home = "-"
+    if boot.home is not None:
+        home = "partition" if (boot.home.store or "").startswith("partition") else "image"
+        home += " LUKS" if boot.home.encrypted else " plain"
+    parts = (
+        *(report_of(boot)["generation"], str(proof.firmware), kind, home),
+        *("swap" if boot.swap else "-", str(proof.showing)),
+        f"{sum(seconds):.0f} s: " + " + ".join(f"{each:.0f}" for each in seconds),
+    )
+    widths = (7, 12, 10, 16, 5, 10, 0)
+    return " ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
 
 
 _power_off = Guest.power_off
@@ -104,6 +145,34 @@ def read_report(console: str) -> dict[str, str]:
     assert match, said[-3000:]
     pairs = (line.partition("=") for line in match[1].splitlines() if "=" in line)
     return {name.rpartition(" ")[2]: value for name, _, value in pairs}
+
+
+_REPORTED = {
+    PersistenceKind.SNAPSHOT: "snapshot",
+    PersistenceKind.DIRECTORY: "overlayfs",
+    PersistenceKind.IMAGE: "overlayfs",
+    PersistenceKind.DIRECT: "linear",
+}
+
+
+def agrees_with_the_guest(proof: Proof, firmware: FirmwareKind, kind: PersistenceKind) -> None:
+    """What we say of each boot is what the guest's own report says."""
+    reports = [report_of(boot) for boot in proof.boots]
+    assert reports[0]["boot_id"] != reports[1]["boot_id"]
+    for boot, report in zip(proof.boots, reports, strict=True):
+        assert boot.overlay is not None
+        assert boot.overlay.kind is kind
+        assert boot.overlay.persistent
+        assert report["overlay"] == _REPORTED[kind]
+        if kind is PersistenceKind.IMAGE:
+            assert report["overlay_device"].startswith("/dev/loop")
+        else:
+            assert boot.overlay.store == report["overlay_store"]
+        assert bool(report["home"]) is (boot.home is not None)
+        assert report["swap"] == " ".join(boot.swap)
+        assert report["firmware"] == str(firmware)
+        assert report["kernel"] == boot.kernel
+        assert report["cmdline"] == boot.cmdline
 
 
 def digest(path: Path) -> str:

@@ -16,25 +16,33 @@ import pytest
 
 from liveos.errors import ExitStatus
 from liveos.host.machine.firmware import FirmwareKind
-from liveos.host.machine.qemu import Attachment
 from liveos.medium.model import PersistenceKind
-from liveos.operations.prove.proof import Proof, Showing
+from liveos.operations.prove.proof import Showing
 from tests.images.recipes import EROFS, FLAT, NESTED, Recipe
 from tests.vm.proofs import (
+    agrees_with_the_guest,
     digest,
     install,
     liveos,
     programs_that_name,
     prove_medium,
-    report_of,
     wait_until,
 )
+from tests.vm.surgery import change_line, esp_offset, word_of
 
 pytestmark = pytest.mark.vm
 
 BIOS, UEFI, SECURE = FirmwareKind.BIOS, FirmwareKind.UEFI, FirmwareKind.UEFI_SECURE
 SNAPSHOT, DIRECTORY = PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY
-_REPORTED = {SNAPSHOT: "snapshot", DIRECTORY: "overlayfs"}
+
+SECRET = b"correct horse"
+# A home and swap on each, so that every boot of them is also one with these.
+MEMORY = {
+    NESTED: ("--overlay", "300M", "--home", "64M", "--plain-home", "--swap", "32M"),
+    FLAT: ("--home", "64M", "--plain-home", "--swap", "32M"),
+    EROFS: ("--home", "64M", "--home-partition", "--swap", "32M"),
+}
+ENCRYPTED = frozenset({EROFS})
 
 Sticks = Callable[[Recipe], Path]
 
@@ -46,9 +54,16 @@ def sticks(tmp_path_factory: pytest.TempPathFactory) -> Sticks:
 
     def stick(recipe: Recipe) -> Path:
         path = directory / f"{recipe.name}.img"
-        return path if path.exists() else install(recipe, path)
+        if not path.exists():
+            install(recipe, path, *MEMORY[recipe], secret=secret_of(recipe))
+        return path
 
     return stick
+
+
+def secret_of(recipe: Recipe) -> bytes | None:
+    """What opens the home of a recipe's stick."""
+    return SECRET if recipe in ENCRYPTED else None
 
 
 @pytest.mark.parametrize(
@@ -69,34 +84,19 @@ def test_an_installed_stick_boots_and_remembers(
 ) -> None:
     stick = sticks(recipe)
     before = digest(stick)
-    proof = prove_medium(stick, tmp_path, firmware)
+    proof = prove_medium(stick, tmp_path, firmware, secret=secret_of(recipe))
     assert proof.problems == ()
     assert proof.proved
     assert proof.marker_survived
     assert digest(stick) == before
-    _agrees_with_the_guest(proof, firmware, kind)
-
-
-def _agrees_with_the_guest(proof: Proof, firmware: FirmwareKind, kind: PersistenceKind) -> None:
-    """What we say of each boot is what the guest's own report says."""
-    reports = [report_of(boot) for boot in proof.boots]
-    assert reports[0]["boot_id"] != reports[1]["boot_id"]
-    for boot, report in zip(proof.boots, reports, strict=True):
-        assert boot.overlay is not None
-        assert boot.overlay.kind is kind
-        assert boot.overlay.persistent
-        assert report["overlay"] == _REPORTED[kind]
-        assert boot.overlay.store == report["overlay_store"]
-        assert report["firmware"] == str(firmware)
-        assert report["kernel"] == boot.kernel
-        assert report["cmdline"] == boot.cmdline
-
-
-def test_a_snapshot_may_be_traded_for_a_directory(tmp_path: Path) -> None:
-    stick = install(NESTED, tmp_path / "stick.img", "--overlay-kind", "directory")
-    proof = prove_medium(stick, tmp_path, attachment=Attachment.DISK)
-    assert proof.problems == ()
-    _agrees_with_the_guest(proof, BIOS, DIRECTORY)
+    agrees_with_the_guest(proof, firmware, kind)
+    for boot in proof.boots:
+        assert boot.home is not None
+        assert boot.home.encrypted is (recipe in ENCRYPTED)
+        assert boot.asked_passphrase is boot.home.encrypted
+        assert [path.rpartition("/")[2] for path in boot.swap] == ["swap.img"]
+        assert boot.serial_log is not None
+        assert SECRET not in boot.serial_log.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,8 @@ def test_a_snapshot_may_be_traded_for_a_directory(tmp_path: Path) -> None:
 def test_the_menu_empties_the_overlay_or_leaves_it_alone(
     sticks: Sticks, recipe: Recipe, showing: Showing, tmp_path: Path
 ) -> None:
-    proof = prove_medium(sticks(recipe), tmp_path, showing=showing)
+    secret = secret_of(recipe)
+    proof = prove_medium(sticks(recipe), tmp_path, showing=showing, secret=secret)
     assert proof.problems == ()
     assert (len(proof.boots), proof.marker_survived) == (3, True)
     words = [boot.cmdline.split() for boot in proof.boots if boot.cmdline]
@@ -144,7 +145,7 @@ def test_secure_boot_refuses_a_loader_that_nobody_signed(
     """The very set-up that starts the signed chain above."""
     stick = tmp_path / "stick.img"
     shutil.copyfile(sticks(NESTED), stick)
-    esp = f"{stick}@@{_esp_offset(stick)}"
+    esp = f"{stick}@@{esp_offset(stick)}"
     loader = "::/EFI/BOOT/BOOTX64.EFI"
     shim = subprocess.run(["mcopy", "-i", esp, loader, "-"], check=True, capture_output=True)
     subprocess.run(["mcopy", "-o", "-i", esp, "-", loader], input=spoil(shim.stdout), check=True)
@@ -153,26 +154,17 @@ def test_secure_boot_refuses_a_loader_that_nobody_signed(
     assert "Secure Boot" in proof.problems[0]
 
 
-def _esp_offset(stick: Path) -> int:
-    table = json.loads(
-        subprocess.run(["sfdisk", "--json", stick], check=True, capture_output=True).stdout
-    )["partitiontable"]
-    (esp,) = [p for p in table["partitions"] if p["type"].startswith("C12A7328")]
-    return int(esp["start"]) * int(table["sectorsize"])
-
-
 def test_silently_absent_persistence_is_caught(sticks: Sticks, tmp_path: Path) -> None:
     """A boot line that names an overlay which is not there boots all the same, into memory."""
     stick = tmp_path / "stick.img"
     shutil.copyfile(sticks(FLAT), stick)
-    menu = "::/liveos/LiveOS/menu.cfg"
-    esp = f"{stick}@@{_esp_offset(stick)}"
-    text = subprocess.run(["mcopy", "-i", esp, menu, "-"], check=True, capture_output=True).stdout
-    assert b"/LiveOS/overlay-" in text
-    subprocess.run(
-        ["mcopy", "-o", "-i", esp, "-", menu],
-        input=text.replace(b"/LiveOS/overlay-", b"/LiveOS/elsewhere-"),
-        check=True,
+    named = word_of(stick, "rd.live.overlay")
+    elsewhere = named.replace("/LiveOS/overlay-", "/LiveOS/elsewhere-")
+    assert elsewhere != named
+    change_line(
+        stick,
+        drop=lambda word: word.startswith("rd.live.overlay="),
+        add=[f"rd.live.overlay={elsewhere}"],
     )
     said = json.loads(liveos("--json", "prove", "-o", tmp_path / "logs", stick, status=3))
     assert said["proved"] is False

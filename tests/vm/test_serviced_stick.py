@@ -6,22 +6,15 @@ No mount, no root: the verbs work on the image file of the stick, as an ordinary
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from liveos.host.machine.qemu import Attachment, Drive
-from liveos.operations.guests.guest import BootFiles, Guest, Patience
-from liveos.operations.guests.kernel_words import PROOF_WORDS
-from liveos.operations.guests.layer import make_layer
-from liveos.operations.guests.menu_edits import edit_menus
-from liveos.operations.prove.observation import Observation
-from liveos.operations.prove.proving import ProveRequest, machine_for
-from liveos.operations.prove.watched_boot import watch_boot
+from liveos.operations.guests.guest import Guest
 from tests.images.recipes import FLAT, NESTED, Recipe
 from tests.vm.proofs import install, liveos
+from tests.vm.visits import kept, tell, visit
 
 pytestmark = pytest.mark.vm
 
@@ -38,47 +31,16 @@ sync
 """Changes of all kinds, and 60 MB that a snapshot has taken and does not give back."""
 
 
-Words = Callable[[Guest], None]
-
-
-def boot(stick: Path, workspace: Path, number: int, talk: Words) -> Path:
-    """Boot a stick and talk to it; the layer that has taken its changes."""
-
-    def task(guest: Guest, _seen: Observation) -> list[str]:
-        talk(guest)
-        return []
-
-    layer = workspace / f"layer-{number}.qcow2"
-    make_layer(stick, layer, edit_menus(stick, workspace, PROOF_WORDS).patches)
-    drive = Drive(layer, Attachment.USB, "qcow2", throw_away=True)
-    machine = machine_for(workspace, drive, ProveRequest())
-    _, problems = watch_boot(machine, BootFiles(workspace, workspace, number), Patience(), task)
-    assert problems == []
-    return layer
-
-
-def sums_of_what_is_kept(guest: Guest) -> list[str]:
-    answer = guest.ask("cd /var/lib/kept && sha256sum *")
-    assert answer.status == 0
-    return sorted(answer.text.split("\n"))
-
-
-def lived_in(recipe: Recipe, workspace: Path, *options: str) -> tuple[Path, list[str]]:
-    """A new stick after some life, and the sums of what was written."""
-    fresh, lived = workspace / "fresh.img", workspace / "lived.img"
+def lived_in(recipe: Recipe, stick: Path, *options: str) -> list[str]:
+    """Make a stick and live with it for a while; the sums of what was written."""
     sums: list[str] = []
 
     def live(guest: Guest) -> None:
-        for line in LIFE.strip().splitlines():
-            answer = guest.ask(line)
-            assert answer.status == 0, (line, answer.text)
-        sums.extend(sums_of_what_is_kept(guest))
+        tell(guest, LIFE)
+        sums.extend(kept(guest))
 
-    layer = boot(install(recipe, fresh, *options), workspace, 1, live)
-    command = ["qemu-img", "convert", "-O", "raw", str(layer), str(lived)]
-    subprocess.run(command, check=True)
-    fresh.unlink()
-    return lived, sums
+    visit(install(recipe, stick, *options), live)
+    return sums
 
 
 def asked(verb: str, *arguments: str | Path) -> dict[str, Any]:
@@ -96,7 +58,8 @@ def shows_the_life(changes: dict[str, Any]) -> None:
 
 
 def test_a_snapshot_is_looked_into_compacted_resized_and_boots(tmp_path: Path) -> None:
-    stick, sums = lived_in(NESTED, tmp_path, "--overlay", "300M")
+    stick = tmp_path / "lived.img"
+    sums = lived_in(NESTED, stick, "--overlay", "300M")
     full = asked("status", stick)
     liveos("overlay", "check", stick)
     changes = asked("diff", stick)
@@ -120,12 +83,13 @@ def test_a_snapshot_is_looked_into_compacted_resized_and_boots(tmp_path: Path) -
     subprocess.run(["e2fsck", "-fn", str(root)], check=True, capture_output=True)
 
     found: list[str] = []
-    boot(stick, tmp_path, 2, lambda guest: found.extend(sums_of_what_is_kept(guest)))
+    visit(stick, lambda guest: found.extend(kept(guest)))
     assert found == sums
 
 
 def test_a_directory_is_looked_into(tmp_path: Path) -> None:
-    stick, _ = lived_in(FLAT, tmp_path)
+    stick = tmp_path / "lived.img"
+    lived_in(FLAT, stick)
     status = asked("status", stick)
     assert status["kind"] == "directory"
     liveos("overlay", "check", stick)

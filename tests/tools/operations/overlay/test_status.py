@@ -113,6 +113,34 @@ def test_the_document(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     assert told["problem"] is None
 
 
+@pytest.mark.parametrize("content", [bytes(1 << 20), bytes(65536) + b"stale" * (1 << 18)])
+def test_a_blank_store_holds_nothing(
+    case: Case, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """dracut zeroes the first 64 KiB; the kernel looks at no more than the header."""
+    blank = tmp_path / "blank"
+    blank.write_bytes(content)
+    line = ["overlay", "status", str(blank), "--origin", str(case.origin), "--analyse"]
+    assert main([*line, "--json"]) == ExitStatus.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert document["state"] == "blank"
+    told = document["analysis"]
+    assert told["live_size"] == told["freed_size"] == told["equal_size"] == told["gain_size"] == 0
+    assert told["base_size"] + told["empty_size"] == case.origin.stat().st_size
+    assert main([*line, "--map", "-"]) == ExitStatus.DONE
+
+
+def test_of_a_damaged_store_the_state_is_told(
+    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"no store" * (1 << 17))
+    line = ["overlay", "status", str(damaged), "--origin", str(case.origin), "--analyse", "--json"]
+    assert main(line) == ExitStatus.UNSUPPORTED
+    document = json.loads(capsys.readouterr().out)
+    assert (document["state"], document["analysis"]) == ("damaged", None)
+
+
 def test_the_map_as_svg(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "map.svg"
     line = ["overlay", "status", str(case.store), "--origin", str(case.origin)]

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,12 +109,17 @@ def moved(old: Ext4, new: Ext4) -> Iterator[tuple[int, int, int]]:
     :raises UnsupportedError: the trees differ.
     """
     seen: set[int] = set()
-    for before, after in zip(old.walk(), new.walk(), strict=True):
-        if before.path != after.path or before.mode != after.mode:
-            raise UnsupportedError(f"{before.path} is not what it was, after resizing")
+    for before, after in zip_longest(_nodes(old), _nodes(new)):
+        if before is None or after is None or before.path != after.path:
+            raise UnsupportedError("the directories are not what they were, after resizing")
         if after.number not in seen:
             seen.add(after.number)
             yield from _pairs(_written(old, before), _written(new, after))
+
+
+def _nodes(fs: Ext4) -> Iterator[Node]:
+    """All but the directory that e2fsck makes where it is missing."""
+    return (node for node in fs.walk() if node.path != "/lost+found")
 
 
 def _written(fs: Ext4, node: Node) -> list[tuple[int, int]]:

@@ -19,7 +19,6 @@ from liveos.host import ext4_outline
 from liveos.host.folders.folder import FolderFile, StoredFile
 from liveos.host.luks import Key
 from liveos.host.luks_volume import EncryptedFile, volume_key
-from liveos.host.memory_file import MemoryFile
 from liveos.host.transfer import PIECE
 from liveos.operations.home.filesystem import Progress
 
@@ -66,10 +65,9 @@ def filesystem(contents: ByteSource, place: FolderFile) -> Ext4:
 
 @dataclass(frozen=True)
 class Shape:
-    """A filesystem as it is to become: its metadata in an outline, its contents in the old one."""
+    """A filesystem as it is to become: ``new`` has its metadata, ``old`` its contents."""
 
     old: Ext4
-    outline: MemoryFile
     new: Ext4
 
     def pieces(self) -> Iterator[tuple[ByteSource, int, int, int]]:
@@ -103,7 +101,7 @@ def shape(old: Ext4, size: int | None = None) -> Iterator[Shape]:
         if size is not None:
             ext4_outline.resize(outline, size)
         with FileSource(outline.path) as source:
-            yield Shape(old, outline, Ext4(source))
+            yield Shape(old, Ext4(source))
 
 
 def write_copy(wanted: Shape, sink: StoredFile, progress: Progress, *, zeros: bool) -> None:

@@ -19,7 +19,7 @@ def debugfs(image: Path, *lines: str, writable: bool = False) -> str:
     return run("debugfs", *options, "-f", "-", image, stdin=script).decode("utf-8", "replace")
 
 
-def lived_in(path: Path, scratch: Path, mebibytes: int = 64) -> Path:
+def lived_in(path: Path, scratch: Path, mebibytes: int = 64, block_size: int = 4096) -> Path:
     """A home with files of every kind, some of them at the end of the filesystem."""
     tree = scratch / "tree-of-home"
     user = tree / "ann"
@@ -35,7 +35,10 @@ def lived_in(path: Path, scratch: Path, mebibytes: int = 64) -> Path:
     (user / "long").symlink_to("x/" * 60 + "end")
     (user / "run.sh").write_text("#!/bin/sh\n")
     (user / "run.sh").chmod(0o4750)
-    options = ("-q", "-F", "-t", "ext4", "-L", "home", "-b", "4096", "-m", "0")
+    options = ["-q", "-F", "-t", "ext4", "-L", "home", "-b", str(block_size), "-m", "0"]
+    if block_size == 1024:
+        # Without room for more descriptors, blocks behind them must make way for new groups.
+        options += ["-O", "^resize_inode"]
     run("mke2fs", *options, "-J", "size=4", "-d", tree, path, f"{mebibytes}M")
     words = [
         "rm /ann/filler",

@@ -59,6 +59,21 @@ def test_larger_and_smaller(tmp_path: Path) -> None:
         assert picture(home, tmp_path) == before
 
 
+def test_small_blocks_and_descriptors_that_need_more_room(tmp_path: Path) -> None:
+    """With blocks smaller than a page; and over 256 MiB, one block of descriptors is not enough."""
+    home = lived_in(tmp_path / "made", tmp_path, 200, block_size=1024)
+    before = picture(home, tmp_path)
+    # Users delete it, and e2fsck makes it again.
+    debugfs(home, "rmdir /lost+found", writable=True)
+    stick = ext4_stick(tmp_path, mebibytes=900)
+    debugfs(stick, f"write {home} /LiveOS/home.img", writable=True)
+    for size in (230, 300, 120):
+        assert resized(stick, f"{size}M") == ExitStatus.DONE
+        home = home_on(stick, tmp_path / "home")
+        assert blocks(home) == size * 1024
+        assert picture(home, tmp_path) == before
+
+
 def test_too_small_for_what_is_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = lived_in(tmp_path / "made", tmp_path, 128)
     fill = tmp_path / "fill"

@@ -19,7 +19,6 @@ from liveos.formats.ext4.transaction import TransactionTooLargeError, write_tran
 from liveos.host import ext4_outline
 from liveos.host.folders.ext4_window import replay
 from liveos.host.folders.folder import StoredFile
-from liveos.host.folders.new_file import data_ranges
 from liveos.host.transfer import PIECE
 from liveos.host.volumes import Ext4Volume
 from liveos.operations.home.contents import (
@@ -129,11 +128,10 @@ def _write_growth(contents: StoredFile, wanted: Shape) -> None:
 
 
 def _changed(wanted: Shape, used: Bits) -> Iterator[tuple[int, bytes]]:
-    """Blocks in use that become others; where the outline has a hole, nobody has looked."""
+    """Blocks in use that become others; of contents, which stay, the outline knows nothing."""
     size = wanted.old.superblock.block_size
-    for start, stop in data_ranges(wanted.outline.path):
-        for block in range(start // size, -(-stop // size)):
-            data = wanted.new.source.read_at(block * size, size)
-            # Of the journal, which no transaction changes, the outline has an equal copy.
-            if used[block] and data != wanted.old.source.read_at(block * size, size):
-                yield block, data
+    for block in np.flatnonzero(ext4_outline.metadata(wanted.new) & used).tolist():
+        data = wanted.new.source.read_at(block * size, size)
+        # Of the journal, which no transaction changes, the outline has an equal copy.
+        if data != wanted.old.source.read_at(block * size, size):
+            yield block, data

@@ -30,13 +30,6 @@ _ENTRY = 8  # bytes of a directory entry beside its name, which is rounded up to
 _EXTENTS_OF = re.compile(r"^debugfs: dump_extents <(\d+)>$", re.MULTILINE)
 
 
-def remove_trees(draft: Draft, paths: Sequence[str]) -> None:
-    """Remove what is at these paths, and below; they must be there, and not one in another."""
-    fs = draft.original
-    nodes = [node for node in map(fs.lookup, paths) if node is not None]
-    draft.run(words.removal(fs, nodes, paths))
-
-
 def write_tree(
     draft: Draft, sink: ByteSink, items: Sequence[TreeItem], progress: Progress = lambda _: None
 ) -> None:

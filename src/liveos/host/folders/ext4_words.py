@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What debugfs is told to make, dress, fill and remove files of an ext4.
+"""What debugfs is told to make, dress and fill files of an ext4.
 
 Inodes are named by their numbers where that is possible: ``<13>``. Names go into the directory
 that ``cd`` has chosen, because ``mknod`` knows no other.
@@ -9,10 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from liveos.errors import RefusedError
-from liveos.formats.ext4.attributes import xattr_block
-from liveos.formats.ext4.reader import Ext4
-from liveos.formats.ext4.superblock import Incompat
-from liveos.formats.tree import Attributes, Node
+from liveos.formats.tree import Attributes
 from liveos.host.ext4 import BlockRun
 from liveos.host.folders.tree_items import TreeItem
 
@@ -63,17 +60,17 @@ def body(item: TreeItem, number: int, names: int, values: Mapping[bytes, str]) -
     found, inode = item.attributes, f"<{number}>"
     seconds, nanoseconds = divmod(found.mtime_ns, _SECOND)
     epoch = (seconds + (1 << 31) >> 32) & 3  # bits of seconds that the old field has not
-    yield _field(inode, "mode", f"0{found.mode:o}")
-    yield _field(inode, "uid", found.uid)
-    yield _field(inode, "gid", found.gid)
-    yield _field(inode, "mtime", f"@{seconds & _WORD}")
-    yield _field(inode, "mtime_extra", nanoseconds << 2 | epoch)
+    yield field(inode, "mode", f"0{found.mode:o}")
+    yield field(inode, "uid", found.uid)
+    yield field(inode, "gid", found.gid)
+    yield field(inode, "mtime", f"@{seconds & _WORD}")
+    yield field(inode, "mtime_extra", nanoseconds << 2 | epoch)
     if names > 1:
-        yield _field(inode, "links_count", names)
+        yield field(inode, "links_count", names)
     if found.device is not None and max(found.device) > _OLD_DEVICE:
         major, minor = found.device
-        yield _field(inode, "block[0]", 0)
-        yield _field(inode, "block[1]", minor & 0xFF | major << 8 | (minor & ~0xFF) << 12)
+        yield field(inode, "block[0]", 0)
+        yield field(inode, "block[1]", minor & 0xFF | major << 8 | (minor & ~0xFF) << 12)
     if not item.changes:
         yield from attributes(inode, found.xattrs, values)
 
@@ -90,7 +87,7 @@ def blocks(
         yield f"punch {inode} {-(-size // block_size)}"
     for start, stop in ranges:
         yield f"fallocate {inode} {start // block_size} {-(-stop // block_size) - 1}"
-    yield _field(inode, "size", size)
+    yield field(inode, "size", size)
     yield f"dump_extents {inode}"
 
 
@@ -139,60 +136,6 @@ def marking(number: int, runs: Sequence[BlockRun]) -> list[str]:
     return [*lines, "extent_close"]
 
 
-def removal(fs: Ext4, tops: Sequence[Node], paths: Sequence[str]) -> Iterator[str]:
-    """Commands that remove nodes at ``paths``, with everything that is below them.
-
-    Files that have names elsewhere keep them.
-    """
-    doomed = _Doomed(fs)
-    fewer: dict[str, int] = {}
-    for top, path in zip(tops, paths, strict=True):
-        parent, _, name = path.rpartition("/")
-        yield f"cd {quoted(parent or '/')}"
-        yield f"unlink {quoted(name)}"
-        doomed.add(top)
-        if stat.S_ISDIR(top.mode):
-            fewer[parent or "/"] = fewer.get(parent or "/", 0) + 1
-    for parent, count in fewer.items():
-        node = fs.lookup(parent)
-        assert node is not None
-        links = fs.attributes(node).links
-        if links > 1:  # with 1, they are not counted any more (dir_nlink)
-            yield _field(f"<{node.number}>", "links_count", links - count)
-    yield from doomed.ends()
-
-
-class _Doomed:
-    """Inodes that lose names."""
-
-    def __init__(self, fs: Ext4) -> None:
-        self._fs = fs
-        self._names: dict[int, int] = {}
-        self._directories: set[int] = set()
-
-    def add(self, top: Node) -> None:
-        waiting = [top]
-        while waiting:
-            node = waiting.pop()
-            self._names[node.number] = self._names.get(node.number, 0) + 1
-            if stat.S_ISDIR(node.mode) and node.number not in self._directories:
-                self._directories.add(node.number)
-                for name, number in self._fs.scan(node):
-                    waiting.append(self._fs.load(f"{node.path}/{name}", number))
-
-    def ends(self) -> Iterator[str]:
-        for number, names in self._names.items():
-            node = self._fs.load("(removed)", number)
-            found = self._fs.attributes(node)
-            if number not in self._directories and found.links > names:
-                yield _field(f"<{number}>", "links_count", found.links - names)
-                continue
-            if xattr_block(node.handle, wide=bool(self._fs.superblock.incompat & Incompat.wide)):
-                # kill_file would leave that block behind.
-                yield f"ea_rm <{number}> {' '.join(map(quoted, found.xattrs))}"
-            yield _field(f"<{number}>", "links_count", 0)
-            yield f"kill_file <{number}>"
-
-
-def _field(inode: str, field: str, value: str | int) -> str:
-    return f"set_inode_field {inode} {field} {value}"
+def field(inode: str, name: str, value: str | int) -> str:
+    """Sets a field of an inode; nothing that follows from it is changed with it."""
+    return f"set_inode_field {inode} {name} {value}"

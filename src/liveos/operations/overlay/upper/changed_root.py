@@ -6,7 +6,7 @@ are new lie in a sparse file in ``$TMPDIR``; everything else is the root's.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from liveos.formats.ext4.reader import Ext4
 from liveos.formats.ext4.replay import recover
 from liveos.formats.ext4.superblock import Incompat
 from liveos.host.folders.ext4_draft import Draft
-from liveos.host.folders.ext4_tree_writer import remove_trees, write_tree
+from liveos.host.folders.ext4_removal import remove_trees
+from liveos.host.folders.ext4_tree_writer import write_tree
 from liveos.host.folders.ext4_window import require_known_features
 from liveos.medium.overlay.changes.layers import OverlayTree
-from liveos.medium.overlay.filesystem_check import check_filesystem
+from liveos.medium.overlay.filesystem_check import Corrections, check_filesystem
 from liveos.operations.overlay.upper.applying import changes_of_root
 from liveos.report import Reporter, Severity
 
@@ -102,17 +103,23 @@ def changed_root(
         remove_trees(draft, changes.removed)
         write_tree(draft, draft, changes.items, lambda done: reporter.progress(done, total))
         with FileSource(path) as source:
-            size = draft.original.superblock.block_size
-            replayed = recovered.changed_blocks
+            size, replayed = draft.original.superblock.block_size, recovered.changed_blocks
             root = ChangedRoot(recovered, source, draft.changed(), size, replayed)
-            _require_sound(root, reporter)
+            corrections = _corrections(root, reporter)
+            for block, content in corrections.items():
+                draft.write_at(block * size, content)
+            if corrections:
+                root = ChangedRoot(recovered, source, draft.changed(), size, replayed)
             yield root
 
 
-def _require_sound(root: ByteSource, reporter: Reporter) -> None:
-    for finding in check_filesystem(root, reporter).findings:
+def _corrections(root: ByteSource, reporter: Reporter) -> Mapping[int, bytes]:
+    """What e2fsck corrects without asking: debugfs forgets blocks now and then."""
+    check = check_filesystem(root, reporter, Corrections.SAFE)
+    for finding in check.findings:
         if finding.severity is Severity.FATAL:
             raise ProblemsFoundError(
                 f"with the changes in it, {finding.message}",
                 hint="nothing has been changed; the root itself may be damaged: liveos inspect",
             )
+    return check.corrections

@@ -41,7 +41,7 @@ def resize(
     with ExitStack() as stack:
         if is_for_key(plan) and not dry_run:
             plan = with_key(plan, stack.enter_context(known_key(key_file)))
-        if plan.steps and not carry_out(output, plan, dry_run=dry_run, yes=yes):
+        if not carry_out(output, plan, dry_run=dry_run, yes=yes):
             return
     if output.as_json:
         output.document("home-resize", {"path": place, "size": _size(stick)})

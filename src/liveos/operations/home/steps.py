@@ -124,7 +124,7 @@ class ResizeHome:
         return f"Resize {self.place.name}"
 
     def __str__(self) -> str:
-        manner = "in place" if self.size > self.old_size else "by a copy that takes its place"
+        manner = "in place" if self.size >= self.old_size else "by a copy that takes its place"
         return f"resize {self.place} from {self.old_size} to {self.size} bytes, {manner}"
 
 

@@ -59,6 +59,19 @@ def test_larger_and_smaller(tmp_path: Path) -> None:
         assert picture(home, tmp_path) == before
 
 
+def test_a_filesystem_in_a_longer_file(tmp_path: Path) -> None:
+    """What a run leaves that is cut off between its two halves; the same again mends it."""
+    stick, before = stick_with_home(tmp_path)
+    home = home_on(stick, tmp_path / "home")
+    with home.open("r+b") as file:
+        file.truncate(80 * MIB)
+    debugfs(stick, "rm /LiveOS/home.img", f"write {home} /LiveOS/home.img", writable=True)
+    assert resized(stick, "80M") == ExitStatus.DONE
+    home = home_on(stick, tmp_path / "home")
+    assert blocks(home) == 80 * 256
+    assert picture(home, tmp_path) == before
+
+
 def test_small_blocks_and_descriptors_that_need_more_room(tmp_path: Path) -> None:
     """With blocks smaller than a page; and over 256 MiB, one block of descriptors is not enough."""
     home = lived_in(tmp_path / "made", tmp_path, 200, block_size=1024)

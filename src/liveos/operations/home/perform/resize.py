@@ -96,7 +96,8 @@ def _copy(
 
 def _grow(step: ResizeHome, lock: Lock | None) -> None:
     place = step.place
-    place.folder.resize(place.name, step.size)
+    if step.size != step.old_size:
+        place.folder.resize(place.name, step.size)
     reserve(place.folder, place.name, step.size)
     with place.open(writable=True) as file:
         contents = inside(file, lock)

@@ -15,6 +15,10 @@ _LEAST = 32 * _MIB
 _SPARE = 4 * _MIB
 
 
+# A run that was cut off may have left the old filesystem in the longer file.
+_SAME = "the file has that size already; its filesystem is made to fill it"
+
+
 def plan(found: OpenHome, spec: str, size: Size) -> Plan:
     """Another size for a home that is there.
 
@@ -37,9 +41,9 @@ def plan(found: OpenHome, spec: str, size: Size) -> Plan:
     return Plan(
         title=f"resize the home of {found.image.name} from {format_size(old)} to"
         f" {format_size(new)}",
-        steps=(step,) if new != old else (),
+        steps=(step,),
         destroys=left_over(found),
-        notes=("it has that size already",) if new == old else (),
+        notes=(_SAME,) if new == old else (),
         needs=tools(found, encrypted=step.encrypted, resizes=True),
     )
 

@@ -266,9 +266,28 @@ def test_an_overlay_that_others_menus_use_is_not_removed(
     assert stick.path.read_bytes() == before
 
 
-def test_a_mounted_directory_does_not_tell_enough(
+@pytest.mark.parametrize("part", ["live", "live.img"])
+@pytest.mark.parametrize("verb", ["create", "remove"])
+def test_a_part_of_a_stick_does_not_tell_enough(
+    part: str, verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mounted LIVE, or its partition alone: the boot menu lies elsewhere."""
+    make_stick(tmp_path, beside=used_upper(tmp_path))
+    assert main(["overlay", verb, str(tmp_path / part), "--yes"]) == ExitStatus.UNSUPPORTED
+    assert "unmount it" in capsys.readouterr().err
+    assert list((tmp_path / "live" / NAME).glob("overlay-*"))
+
+
+def test_a_directory_of_a_mounted_stick_is_reset(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_stick(tmp_path)
-    assert main(["overlay", "create", str(tmp_path / "live"), "--yes"]) == ExitStatus.UNSUPPORTED
-    assert "unmount it" in capsys.readouterr().err
+    make_stick(tmp_path, beside=used_upper(tmp_path))
+    mounted = tmp_path / "live"
+    (mounted / NAME / "unused-ovlwork/left by a cut").mkdir(parents=True)
+    assert main(["overlay", "reset", str(mounted), "--yes"]) == ExitStatus.DONE
+    (upper,) = (mounted / NAME).glob("overlay-*")
+    assert not any(upper.iterdir())
+    assert not any((mounted / NAME / "ovlwork").iterdir())
+    names = {path.name for path in (mounted / NAME).iterdir()}
+    assert names == {upper.name, "ovlwork", "squashfs.img", "image.json"}
+    assert "is empty" in capsys.readouterr().out

@@ -18,7 +18,12 @@ from liveos.medium.installed import Installed
 from liveos.medium.model import Overlay, PersistenceKind
 from liveos.operations.install.overlay import choose_kind, most_useful, store_size
 from liveos.operations.install.sizes import AUTO, Wishes, share_out
-from liveos.operations.overlay.plans.words import changes_of_words, room_for, rubbish
+from liveos.operations.overlay.plans.words import (
+    changes_of_words,
+    require_menus,
+    room_for,
+    rubbish,
+)
 from liveos.operations.overlay.whole_steps import (
     WORK,
     EmbeddedFilesystem,
@@ -51,11 +56,11 @@ def plan(found: Installation, wish: OverlayWish) -> Plan:
     :raises UnsupportedError: the image cannot use it, or nobody but the owner can change its menu.
     :raises NoSpaceError: there is too little room on LIVE.
     """
-    _require_identity(found)
+    require_menus(found)
     if _is_unnoted(found):
         return _noting(found)
     there = _unused_overlay(found)
-    kind = there.kind if there else choose_kind(found.image, wish.kind)
+    kind = there.kind if there else _kind(found, wish)
     if kind not in _LATE_KINDS:
         raise UsageError(f"an overlay of the kind {kind} cannot be made later", hint="install anew")
     _require_match(found, there, wish)
@@ -87,15 +92,6 @@ def _noting(found: Installation) -> Plan:
     return Plan(title=f"note the overlay of {found.image.name}", steps=steps, needs=(DEBUGFS,))
 
 
-def _require_identity(found: Installation) -> None:
-    if not found.installed.uuid:
-        raise UnsupportedError(
-            f"{found.spec} is a directory: it does not tell the UUID by which the initramfs finds"
-            " an overlay",
-            hint="unmount it, and name the device or the image file",
-        )
-
-
 def _unused_overlay(found: Installation) -> Overlay | None:
     """An overlay at the right place that the menu does not lead to."""
     overlay, words = found.image.overlay, shlex.quote(found.spec)
@@ -113,6 +109,15 @@ def _unused_overlay(found: Installation) -> Overlay | None:
             " it",
         )
     return overlay if overlay.path == found.installed.overlay_path else None
+
+
+def _kind(found: Installation, wish: OverlayWish) -> PersistenceKind:
+    try:
+        return choose_kind(found.image, wish.kind)
+    except UnsupportedError as error:
+        raise UnsupportedError(
+            error.message, hint="liveos inspect shows which kinds the image can use"
+        ) from error
 
 
 def _require_match(found: Installation, there: Overlay | None, wish: OverlayWish) -> None:

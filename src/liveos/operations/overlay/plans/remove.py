@@ -14,7 +14,7 @@ from liveos.medium.bootline import boot_options
 from liveos.medium.installation import Installation
 from liveos.medium.model import Overlay, PersistenceKind
 from liveos.operations.menus.steps import MenuStep
-from liveos.operations.overlay.plans.words import changes_of_words, rubbish
+from liveos.operations.overlay.plans.words import changes_of_words, require_menus, rubbish
 from liveos.operations.overlay.whole_steps import RemoveOverlay
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
@@ -32,6 +32,7 @@ def plan(found: Installation) -> Plan:
             f"{found.image.name} has no overlay: it writes its changes into {overlay.path}",
             hint="install it anew to have it as it was",
         )
+    require_menus(found)
     words, left = _words(found), rubbish(found)
     if overlay is None and not words and not left:
         raise RefusedError(

@@ -3,6 +3,7 @@
 
 import json
 
+from liveos.errors import UnsupportedError
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.installation import Installation, Record
 from liveos.medium.installed import Installed
@@ -11,6 +12,15 @@ from liveos.medium.menus.grub_places import kernel_lines
 from liveos.operations.menus.change import remembering
 from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
 from liveos.operations.overlay.whole_steps import leftovers, unused
+
+
+def require_menus(found: Installation) -> None:
+    """:raises UnsupportedError: only a part of the stick is here, without the boot menu."""
+    if not found.installed.uuid or not (found.menu or found.image.entries):
+        raise UnsupportedError(
+            f"{found.spec} is not a whole stick: what starts the image is not in there",
+            hint="unmount it, and name the whole device or the image file",
+        )
 
 
 def changes_of_words(

@@ -54,9 +54,10 @@ def named_overlay(entry: Entry) -> str | None:
 
 
 def is_read_only(entries: Iterable[Entry]) -> bool:
-    """Whether every entry that uses an overlay leaves it as it is (boot-contract.md 1.2)."""
-    using = [entry for entry in entries if named_overlay(entry) is not None]
-    return bool(using) and all(_READ_ONLY & set(entry.options) for entry in using)
+    """Whether the first entry that uses an overlay leaves it as it is (boot-contract.md 1.2)."""
+    using = (entry for entry in entries if named_overlay(entry) is not None)
+    first = next(using, None)
+    return first is not None and bool(_READ_ONLY & set(first.options))
 
 
 def _missing(image: Image, value: str) -> Finding:

@@ -26,6 +26,15 @@ PLACE = FolderFile(HostFolder(Path("/esp/liveos/LiveOS")), "menu.cfg")
 FORGETFUL = Installed(uuid=UUID, label="LIVE", flat=False, dracut_version="059")
 SNAPSHOT = replace(FORGETFUL, overlay=PersistenceKind.SNAPSHOT)
 DIRECTORY = replace(FORGETFUL, overlay=PersistenceKind.DIRECTORY)
+READ_ONLY = replace(SNAPSHOT, readonly=True)
+DIRECT = replace(FORGETFUL, overlay=PersistenceKind.DIRECT, image="rootfs.img")
+MANNERS = {
+    "none": FORGETFUL,
+    "snapshot": SNAPSHOT,
+    "directory": DIRECTORY,
+    "read-only": READ_ONLY,
+    "direct": DIRECT,
+}
 VERBS = ["linux", "linuxefi"]
 
 
@@ -85,12 +94,15 @@ def test_what_its_owner_wrote_keeps_every_byte() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("before", [FORGETFUL, SNAPSHOT, DIRECTORY], ids=lambda it: str(it.overlay))
-@pytest.mark.parametrize("after", [FORGETFUL, SNAPSHOT, DIRECTORY], ids=lambda it: str(it.overlay))
+@pytest.mark.parametrize("before", MANNERS)
+@pytest.mark.parametrize("after", MANNERS)
+@pytest.mark.parametrize("temporary", [None, 512])
 def test_another_kind_of_memory_is_as_an_installation_with_it(
-    before: Installed, after: Installed, verb: str
+    before: str, after: str, temporary: int | None, verb: str
 ) -> None:
-    assert remembering(menu_of(written(before, verb)), after) == written(after, verb)
+    old = written(replace(MANNERS[before], temporary=temporary), verb)
+    new = written(replace(MANNERS[after], temporary=temporary), verb)
+    assert remembering(menu_of(old), MANNERS[after]) == new
 
 
 def test_words_of_others_stay() -> None:

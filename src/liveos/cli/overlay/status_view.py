@@ -85,7 +85,7 @@ def _rows(status: OverlayStatus) -> Iterator[tuple[str, str | Text]]:
     yield "kind", _NAMES[status.kind]
     yield "state", Text(state, style)
     if status.read_only:
-        yield "use", "read-only: what is new is lost when the system is shut down"
+        yield "use", "read-only, unless another boot entry is chosen: what is new is lost"
     if status.status_line is not None:
         yield "dmsetup", status.status_line
     if status.size is not None:

@@ -38,7 +38,7 @@ class OpenOverlay:
     ``place`` is its file, or its directory's entry, where it can be changed. ``source`` are the
     bytes of a snapshot store or of an image file; ``upper`` is the filesystem and the node of a
     directory overlay. ``origin`` is the root under it; None when it was not asked for, or is not
-    known. ``read_only`` means that no boot entry of the stick writes to it.
+    known. ``read_only`` means that the first boot entry that uses it does not write to it.
     """
 
     place: FolderFile

@@ -49,7 +49,7 @@ class OverlayStatus:
     bytes; ``free_size`` what can still be written there, for a directory what its filesystem has
     left. ``usage`` are the numbers of the status line, in sectors. ``filesystem`` is the one
     inside an image file or around a directory, or the root that is written to itself; then the
-    sizes are its. ``read_only`` means that no boot entry of the stick writes to the overlay.
+    sizes are its. ``read_only`` means that the boot entry that comes first does not write to it.
     """
 
     kind: PersistenceKind

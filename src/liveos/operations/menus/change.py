@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """New texts for the menu of an image: pure, and no byte changes that need not."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -13,11 +14,14 @@ from liveos.medium.menus.grub_places import (
     entry_blocks,
     kernel_lines,
 )
+from liveos.medium.model import PersistenceKind
 from liveos.operations.install.menu import MenuEntry, image_menu, quote
 
 _FORGETS = " (changes are not kept)"
+_KEEPS = " (changes are kept)"
 _ERASES = "Erase all changes, then: "
 _RESETS = frozenset({"rd.live.overlay.reset", "rd.overlay.reset", "reset_overlay"})
+_TEMPORARY_SIZE = "rd.live.overlay.size"
 _OVERLAYS = frozenset({"rd.live.overlay", "rd.overlay", "overlay"})
 
 
@@ -48,11 +52,14 @@ def remembering(menu: ImageMenu, installed: Installed) -> str:
     """The menu for another kind of memory; with ``installed.overlay`` None, for none.
 
     With memory there is also an entry that starts without it, behind the first, and a last one
-    that erases it; without memory there is neither. Entries that do not start the image stay as
-    they are, wherever they stand.
+    that erases it; of an overlay that is used read-only, one that writes to it. Without memory
+    there is none of these. Entries that do not start the image stay as they are, wherever they
+    stand; and so does the size of a temporary overlay, if ``installed`` has none.
 
     :raises UnsupportedError: no entry starts the image.
     """
+    if installed.temporary is None:
+        installed = replace(installed, temporary=_temporary(menu.text))
     text = _without(menu.text, _entries_about_memory(menu.text))
     live = [block for block in entry_blocks(text) if _is_live(block)]
     if not live:
@@ -60,28 +67,55 @@ def remembering(menu: ImageMenu, installed: Installed) -> str:
             f"{menu.place}: no entry of this menu starts the image",
             hint="mend the menu by hand, or install the image anew",
         )
-    start, forgetful = live[0], replace(installed, overlay=None, readonly=False)
     some_remember = any(map(_remembers, live))
-    if installed.overlay is not None:
-        text += _on_new_line(text) + _entry(start, _ERASES + start.title, installed, reset=True)
+    text += _on_new_line(text) + _last_entry(live[0], installed)
     for block in reversed(live):
-        if block is start and installed.overlay is not None:
-            entry = _entry(start, start.title + _FORGETS, forgetful)
-            text = text[: start.end] + _on_new_line(text[: start.end]) + entry + text[start.end :]
+        if block is live[0]:
+            more = _further_entries(block, installed)
+            text = text[: block.end] + _on_new_line(text[: block.end]) + more + text[block.end :]
         # An entry of the owner's own that forgets goes on to do so.
-        manner = forgetful if some_remember and not _remembers(block) else installed
+        forgets = some_remember and not _remembers(block)
+        manner = _forgetful(installed) if forgets else installed
         for line in reversed(block.lines):
             text = _rewritten(text, line, boot_options(line.options, manner))
     return text
 
 
+def _further_entries(start: EntryBlock, installed: Installed) -> str:
+    """Those behind the first: it does what it does in other manners, too."""
+    text = ""
+    if installed.readonly:
+        text += _entry(start, start.title + _KEEPS, replace(installed, readonly=False))
+    if installed.overlay is not None:
+        text += _entry(start, start.title + _FORGETS, _forgetful(installed))
+    return text
+
+
+def _last_entry(start: EntryBlock, installed: Installed) -> str:
+    if installed.overlay in {None, PersistenceKind.DIRECT}:
+        return ""
+    kept = replace(installed, readonly=False)
+    return _entry(start, _ERASES + start.title, kept, reset=True)
+
+
+def _forgetful(installed: Installed) -> Installed:
+    return replace(installed, overlay=None, readonly=False)
+
+
 def _entries_about_memory(text: str) -> list[EntryBlock]:
-    """Those that there are only with memory: the one that does without it, the one that erases."""
+    """Those that there are only with memory, as their titles and their words tell."""
     return [
         block
         for block in entry_blocks(text)
-        if _is_live(block) and (_erases(block) or block.title.endswith(_FORGETS))
+        if _is_live(block) and (_erases(block) or block.title.endswith((_FORGETS, _KEEPS)))
     ]
+
+
+def _temporary(text: str) -> int | None:
+    """The size in MiB of the temporary overlay that some entry asks for."""
+    words = (word.partition("=") for line in kernel_lines(text) for word in line.options)
+    sizes = (value for name, _, value in words if name == _TEMPORARY_SIZE)
+    return next((int(size) for size in sizes if re.fullmatch(r"[0-9]{1,9}", size)), None)
 
 
 def _is_live(block: EntryBlock) -> bool:

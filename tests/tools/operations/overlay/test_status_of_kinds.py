@@ -63,7 +63,7 @@ def test_an_overlay_that_is_only_read(tmp_path: Path, capsys: pytest.CaptureFixt
     words = (WORD, "rd.live.overlay.readonly", "rd.overlay.readonly")
     stick = make_stick(tmp_path, beside=used_upper(tmp_path), words=words)
     assert status(stick, capsys)["read_only"] is True
-    assert "read-only: what is new is lost" in words_of(stick, capsys)
+    assert "read-only, unless another boot entry is chosen" in words_of(stick, capsys)
 
 
 def test_a_root_that_is_written_to_itself(

@@ -53,6 +53,7 @@ TESTED_THROUGH = {
     "liveos.operations.home.perform.resize": "tests/tools/operations/home/test_resize.py",
     "liveos.operations.home.perform.updates": "tests/tools/operations/home/test_at_boot.py",
     "liveos.operations.home.plans.mounting": "tests/tools/operations/home/test_at_boot.py",
+    "liveos.operations.home.plans.record": "tests/tools/operations/home/test_at_boot.py",
     "liveos.operations.overlay.perform.compact": "tests/tools/operations/overlay/test_compact.py",
     "liveos.operations.overlay.perform.convert": "tests/tools/operations/overlay/test_convert.py",
     "liveos.operations.overlay.perform.merge": "tests/tools/operations/overlay/test_merge.py",

@@ -26,7 +26,7 @@ from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 
 _READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
-_RECORD = "image.json"
+RECORD_NAME = "image.json"
 _MOST_RECORD = 1 << 20
 
 
@@ -107,7 +107,7 @@ def _found(scene: Scene, spec: str, name: str | None) -> Installation:
         installed=_installed(image, volume, directory, payload.node.name),
         targeted=_is_targeted(payload),
         menu=find_image_menu(scene, directory),
-        record=_record(volume, f"/{directory}/{_RECORD}"),
+        record=read_record(volume, f"/{directory}/{RECORD_NAME}"),
     )
 
 
@@ -141,7 +141,7 @@ def _kind_in_use(image: Image) -> PersistenceKind | None:
     return image.overlay.kind if used else None
 
 
-def _record(volume: Volume, path: str) -> Record | None:
+def read_record(volume: Volume, path: str) -> Record | None:
     """The record, if there is one that says anything."""
     node = volume.find_file(path)
     if node is None or node.size > _MOST_RECORD:

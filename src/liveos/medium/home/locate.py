@@ -19,6 +19,7 @@ from liveos.medium.home.mounting import (
 from liveos.medium.home.updates import StoredUpdate, find_updates
 from liveos.medium.image_menu import ImageMenu, find_image_menu
 from liveos.medium.images import find_images
+from liveos.medium.installation import RECORD_NAME, Record, read_record
 from liveos.medium.model import Image, Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
@@ -40,7 +41,8 @@ class OpenHome:
     ``overlay_used`` means that the image has been started with an overlay of its own before.
     ``menu`` is its own on a stick of ours. ``updates`` are the files of our units, there or not;
     they are wanted when, even without this home, some entry of the stick goes by them.
-    ``partition`` is the UUID of what is in a partition, where the home is in one.
+    ``partition`` is the UUID of what is in a partition, where the home is in one. ``record`` is
+    the image's ``image.json``.
     """
 
     place: FolderFile
@@ -55,6 +57,7 @@ class OpenHome:
     updates_wanted: bool = False
     scene: Scene | None = None
     partition: str | None = None
+    record: Record | None = None
 
     def mounting(self, *, encrypted: bool) -> Mounting:
         """How a home of this kind would be mounted."""
@@ -128,6 +131,7 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
         updates_wanted=any(_wants_updates(each, each is image) for each in all_images),
         scene=scene,
         partition=uuid,
+        record=read_record(volume, f"/{directory}/{RECORD_NAME}"),
     )
 
 

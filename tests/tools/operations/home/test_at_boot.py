@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a stick of ours gets beside a home, so that an image without livesys mounts it."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,8 +84,13 @@ def dumped(stick: Cut, path: str) -> Path:
     return to
 
 
+def noted(stick: Cut) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(live_of(stick).debugfs("cat /LiveOS/image.json"))
+    return facts
+
+
 def test_words_and_units_come_and_go(stick: Cut, key: Path) -> None:
-    before = lines(stick)
+    before, options_before = lines(stick), noted(stick)["options"]
     assert home("create", stick, "--size", "64M", "--key-file", key) == ExitStatus.DONE
     with_home = lines(stick)
     assert len(with_home) == len(before) > 2
@@ -97,8 +104,15 @@ def test_words_and_units_come_and_go(stick: Cut, key: Path) -> None:
     assert "/040700/1000/1001/ann/" in run("debugfs", "-R", "ls -p /", plain).decode()
     assert b"# hello" in run("debugfs", "-R", "cat /ann/.profile", plain)
 
+    record = noted(stick)
+    assert record["home"]["encrypted"] is True
+    assert record["home"]["size"] == 64 * MIB
+    assert WORD in record["words"]
+    assert WORD in record["options"].split()
+
     assert home("remove", stick) == ExitStatus.DONE
     assert lines(stick) == before
+    assert noted(stick) == {**record, "home": None, "words": [], "options": options_before}
     left = live_of(stick).debugfs("ls -p /updates/run/systemd/system").decode()
     assert "liveos-home.service" not in left
     assert home("create", stick, "--size", "40M", "--plain") == ExitStatus.DONE
@@ -174,6 +188,9 @@ def test_a_partition(stick: Cut, key: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_encrypting_brings_the_unit_that_asks(stick: Cut, key: Path) -> None:
     assert home("create", stick, "--size", "40M", "--plain") == ExitStatus.DONE
+    assert home("resize", stick, "--size", "44M") == ExitStatus.DONE
+    assert noted(stick)["home"]["size"] == 44 * MIB
     assert home("encrypt", stick, "--key-file", key) == ExitStatus.DONE
+    assert noted(stick)["home"]["encrypted"] is True
     assert opens(dumped(stick, "/LiveOS/home.img"), KEY)
     assert all(line.split().count(WORD) == 1 for line in lines(stick))

@@ -16,8 +16,9 @@ from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import LiveSystem, Mounting
 from liveos.operations.home.plans.mounting import notes_on, preparations
 from liveos.operations.home.plans.partition import choose_partition
+from liveos.operations.home.plans.record import home_facts, noted
 from liveos.operations.home.steps import NEW, CreateHome, Encryption
-from liveos.operations.plan import Plan
+from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps import Run
 from liveos.sizes import Size, format_size
 
@@ -60,11 +61,13 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
     folder = found.place.folder
     size = folder.size if isinstance(folder, PartitionFolder) else _size(folder, wish)
     step = _step(found, spec, wish, size)
+    before = (*additions, *preparations(found, mounting))
+    facts = home_facts(found, size, str(wish.luks_uuid or wish.uuid), encrypted=encrypted)
     kind = "an encrypted" if encrypted else "a plain"
     left_over = f"{found.place}{NEW}, left by a run that was cut off"
     return Plan(
         title=f"make {kind} home of {format_size(size)} for {found.image.name}",
-        steps=(*additions, *preparations(found, mounting), step),
+        steps=(*before, step, *noted(found, before, facts, mounting.words)),
         destroys=(left_over,) if step.stale else (),
         notes=tuple(notes_on(found, mounting)),
         needs=(*((SFDISK,) if additions else ()), *_tools(folder, encrypted=encrypted)),
@@ -73,14 +76,16 @@ def plan(found: OpenHome, spec: str, wish: HomeWish) -> Plan:
 
 def with_key(plan: Plan, key: Key) -> Plan:
     """The plan of an encrypted home, when the key is known."""
-    *others, step = plan.steps
-    assert isinstance(step, CreateHome)
-    assert step.encryption is not None
     notes = plan.notes
     if key.secret().endswith((b"\n", b"\r")):
         notes += (f"{key} ends with a line end, which nobody can type at boot",)
-    step = replace(step, encryption=replace(step.encryption, key=key))
-    return replace(plan, steps=(*others, step), notes=notes)
+    return replace(plan, steps=tuple(_opened_by(step, key) for step in plan.steps), notes=notes)
+
+
+def _opened_by(step: AnyStep, key: Key) -> AnyStep:
+    if isinstance(step, CreateHome) and step.encryption is not None:
+        return replace(step, encryption=replace(step.encryption, key=key))
+    return step
 
 
 def _placed(found: OpenHome, wish: HomeWish) -> tuple[OpenHome, tuple[Run, ...]]:

@@ -8,6 +8,7 @@ from liveos.host.luks import HEADER_SIZE
 from liveos.medium.home.locate import OpenHome
 from liveos.operations.home.plans.existing import left_over, require_home, tools
 from liveos.operations.home.plans.mounting import notes_on, preparations
+from liveos.operations.home.plans.record import home_facts, noted
 from liveos.operations.home.steps import EncryptHome, Encryption
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
@@ -39,13 +40,16 @@ def plan(found: OpenHome, spec: str, uuid: UUID) -> Plan:
         )
     size = (status.size or 0) + HEADER_SIZE
     _require_room(found, size)
+    before = tuple(preparations(found, mounting))
+    facts = home_facts(found, size, str(uuid), encrypted=True)
     stale = left_over(found)
     return Plan(
         title=f"encrypt the home of {found.image.name}",
         # The words first: our unit mounts plain homes, too.
         steps=(
-            *preparations(found, mounting),
+            *before,
             EncryptHome(found.place, size, Encryption(uuid), stale=bool(stale)),
+            *noted(found, before, facts, mounting.words),
         ),
         destroys=stale,
         notes=(*notes_on(found, mounting), _REMAINS),

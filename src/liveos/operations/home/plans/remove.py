@@ -7,6 +7,7 @@ from liveos.errors import UnsupportedError
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import home_status
 from liveos.operations.home.plans.mounting import removals
+from liveos.operations.home.plans.record import noted
 from liveos.operations.home.steps import RemoveHome
 from liveos.operations.plan import Plan
 from liveos.sizes import format_size
@@ -22,9 +23,10 @@ def plan(found: OpenHome, spec: str) -> Plan:
         )
     used = "" if status.used_size is None else f", {format_size(status.used_size)} of it in use"
     loss = f"{found.place} ({status.kind}, {format_size(status.size)}{used}), with every file in it"
+    before = tuple(removals(found))
     return Plan(
         title=f"remove the home of {found.image.name}",
         # The words first: no boot must look for a home that is not there.
-        steps=(*removals(found), RemoveHome(found.place)),
+        steps=(*before, RemoveHome(found.place), *noted(found, before, None, ())),
         destroys=(loss,),
     )

@@ -6,6 +6,7 @@ from liveos.host.folders.fat_folder import FatFolder
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import HomeStatus
 from liveos.operations.home.plans.existing import left_over, require_home, tools
+from liveos.operations.home.plans.record import resized
 from liveos.operations.home.steps import NEW, ResizeHome
 from liveos.operations.plan import Plan
 from liveos.sizes import Size, format_size
@@ -41,7 +42,7 @@ def plan(found: OpenHome, spec: str, size: Size) -> Plan:
     return Plan(
         title=f"resize the home of {found.image.name} from {format_size(old)} to"
         f" {format_size(new)}",
-        steps=(step,),
+        steps=(step, *resized(found, new)),
         destroys=left_over(found),
         notes=(_SAME,) if new == old else (),
         needs=tools(found, encrypted=step.encrypted, resizes=True),

@@ -65,7 +65,8 @@ def plan(found: Installation, wish: OverlayWish) -> Plan:
         raise UsageError(f"an overlay of the kind {kind} cannot be made later", hint="install anew")
     _require_match(found, there, wish)
     installed = replace(found.installed, overlay=kind, readonly=False)
-    _require_menu(found, installed)
+    words = " ".join(_words(installed))
+    _require_menu(found, installed, words)
     size, notes = (there.size, ()) if there else _size(found, kind, wish)
     made = () if there else (_making(found, kind, size, wish),)
     if there:
@@ -74,7 +75,7 @@ def plan(found: Installation, wish: OverlayWish) -> Plan:
         title=f"give {found.image.name} an overlay of the kind {kind}",
         steps=(*made, *changes_of_words(found, installed, size)),
         destroys=_destroys(found, kind) if made else (),
-        notes=(*notes, *rubbish(found)),
+        notes=(*notes, f"boot entries that keep changes get: {words}", *rubbish(found)),
         needs=_tools(kind),
     )
 
@@ -137,16 +138,19 @@ def _require_match(found: Installation, there: Overlay | None, wish: OverlayWish
         )
 
 
-def _require_menu(found: Installation, installed: Installed) -> None:
-    if found.menu is not None:
-        return
+def _words(installed: Installed) -> list[str]:
+    """What kernel lines have because of the overlay."""
     before = boot_options((), replace(installed, overlay=None))
-    words = [word for word in boot_options((), installed) if word not in before]
-    raise UnsupportedError(
-        f"{found.spec} was not made by liveos, and its boot menu is its owner's to change",
-        hint=f"make {installed.overlay_path} there by hand, and add to the kernel line of the boot"
-        f" entry: {' '.join(words)}",
-    )
+    return [word for word in boot_options((), installed) if word not in before]
+
+
+def _require_menu(found: Installation, installed: Installed, words: str) -> None:
+    if found.menu is None:
+        raise UnsupportedError(
+            f"{found.spec} was not made by liveos, and its boot menu is its owner's to change",
+            hint=f"make {installed.overlay_path} there by hand, and add to the kernel line of the"
+            f" boot entry: {words}",
+        )
 
 
 def _size(

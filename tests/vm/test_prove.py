@@ -72,7 +72,6 @@ def secret_of(recipe: Recipe) -> bytes | None:
         (NESTED, BIOS, SNAPSHOT),
         (NESTED, UEFI, SNAPSHOT),
         (FLAT, BIOS, DIRECTORY),
-        (FLAT, UEFI, DIRECTORY),
         (EROFS, BIOS, DIRECTORY),
         (EROFS, UEFI, DIRECTORY),
         (NESTED, SECURE, SNAPSHOT),

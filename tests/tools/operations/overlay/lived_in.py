@@ -17,7 +17,6 @@ MIB = 1 << 20
 UUID = "6c697665-6f73-4000-8000-00000000002a"
 OVERLAY = f"overlay-LIVE-{UUID}"
 STORE_SIZE = 8 * MIB
-LIVE_SIZE = 64 * MIB
 LONG = "l" * 180  # does not fit into an inode
 EXT4 = ("-t", "ext4", "-b", "4096")
 _MADE = 1_600_000_000  # long ago: debugfs uses numbers again without a new generation
@@ -32,10 +31,13 @@ class LivedIn:
     view: Path
 
 
-def make(scratch: Path, *, more: Sequence[str] = (), options: Sequence[str] = EXT4) -> LivedIn:
-    """A stick whose snapshot changes files of all kinds; ``more`` is asked of debugfs, too."""
+def make(scratch: Path, *, more: Sequence[str] = (), size: int = 64 * MIB) -> LivedIn:
+    """A stick whose snapshot changes files of all kinds; ``more`` is asked of debugfs, too.
+
+    ``size`` is that of LIVE.
+    """
     origin, view = scratch / "origin.img", scratch / "view.img"
-    _make_origin(scratch, origin, options)
+    _make_origin(scratch, origin)
     view.write_bytes(origin.read_bytes())
     requests = [*_edits(scratch), *more]
     said = run("debugfs", "-w", "-f", "-", view, stdin="\n".join(requests).encode())
@@ -44,7 +46,7 @@ def make(scratch: Path, *, more: Sequence[str] = (), options: Sequence[str] = EX
     run("e2fsck", "-fn", view)
     model = KernelModel(bytearray(STORE_SIZE), origin.read_bytes(), 8)
     fill(model, b"", view)
-    return LivedIn(_stick(scratch, origin, bytes(model.device)), origin, view)
+    return LivedIn(_stick(scratch, origin, bytes(model.device), size), origin, view)
 
 
 def squash(scratch: Path, origin: Path) -> Path:
@@ -57,16 +59,16 @@ def squash(scratch: Path, origin: Path) -> Path:
     return packed
 
 
-def _stick(scratch: Path, origin: Path, store: bytes) -> Stick:
+def _stick(scratch: Path, origin: Path, store: bytes, size: int) -> Stick:
     beside = squash(scratch, origin).parent
     (beside / OVERLAY).write_bytes(store)
     place = f"rd.live.overlay=UUID={UUID}:/{NAME}/{OVERLAY}"
-    stick = make_stick(scratch, beside=beside, words=(place,), size=LIVE_SIZE)
+    stick = make_stick(scratch, beside=beside, words=(place,), size=size)
     assert stick.uuid == UUID
     return stick
 
 
-def _make_origin(scratch: Path, origin: Path, options: Sequence[str]) -> None:
+def _make_origin(scratch: Path, origin: Path) -> None:
     tree = scratch / "files"
     dice = random.Random(1)
     for name in (
@@ -93,7 +95,7 @@ def _make_origin(scratch: Path, origin: Path, options: Sequence[str]) -> None:
     (tree / "etc/link").symlink_to("one")
     (tree / "etc/large").write_bytes(dice.randbytes(3 * MIB))
     clock = f"E2FSPROGS_FAKE_TIME={_MADE}"
-    run("env", clock, "mke2fs", "-q", "-F", *options, "-d", tree, origin, "16M")
+    run("env", clock, "mke2fs", "-q", "-F", *EXT4, "-d", tree, origin, "16M")
 
 
 def _edits(scratch: Path) -> list[str]:

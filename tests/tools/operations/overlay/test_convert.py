@@ -21,7 +21,7 @@ from liveos.medium.overlay.locate import open_overlay
 from tests.tools.host.power_cuts import Recording, recorded_with_programs
 from tests.tools.operations.overlay import lived_in
 from tests.tools.operations.overlay.lived_in import OVERLAY, LivedIn, facts_of
-from tests.tools.operations.overlay.sticks import NAME, Stick
+from tests.tools.operations.overlay.sticks import MIB, NAME, Stick
 from tests.tools.operations.overlay.stores import run
 
 pytestmark = pytest.mark.tools
@@ -110,7 +110,7 @@ def test_a_cut_leaves_all_changes_and_the_next_run_ends_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There and back: at cuts between writes, and with sectors of one flush torn."""
-    case = lived_in.make(tmp_path)
+    case = lived_in.make(tmp_path, size=36 * MIB)
     for to, words in (("directory", ()), ("snapshot", ("--size", "16M"))):
         path = case.stick.path
         with recorded_with_programs(path, monkeypatch, fat_folder) as recording:
@@ -134,11 +134,12 @@ def _states(recording: Recording, dice: random.Random) -> Iterator[bytes]:
     for number, state in enumerate(recording.torn(dice)):
         if number in chosen:
             yield state
-    count = sum(event is not None for event in recording.events)
-    wanted = set(dice.sample(range(count), 4))
-    for number, state in enumerate(recording.prefixes()):
-        if number in wanted:
-            yield state
+    for count in sorted(dice.sample(range(len(recording.events)), 4)):
+        state = bytearray(recording.base)
+        for event in recording.events[:count]:
+            if event is not None:
+                state[event[0] : event[0] + len(event[1])] = event[1]
+        yield bytes(state)
 
 
 def _assert_usable(case: LivedIn, scratch: Path) -> None:

@@ -20,6 +20,7 @@ import tempfile
 from dataclasses import dataclass, replace
 
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError, UsageError
+from liveos.formats.tree import FileKind
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import HostFolder
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
@@ -28,6 +29,7 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.examine import examine
 from liveos.medium.overlay.locate import OpenOverlay
+from liveos.medium.overlay.upper import contents
 from liveos.operations.install.overlay import most_useful, store_size
 from liveos.operations.install.sizes import AUTO, Wishes, share_out
 from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
@@ -152,7 +154,7 @@ def _size(
     """Bytes of the new file: as said, as the old one, or as a new stick would have it."""
     if request.to is PersistenceKind.DIRECTORY:
         return None, ()
-    free, limit = found.folder.free(), found.folder.limit()
+    free, limit = _room(found), found.folder.limit()
     present = None if overlay.source is None else overlay.source.size
     notes: tuple[str, ...] = ()
     if request.size is None and present is not None and needs.least <= present <= free:
@@ -171,7 +173,7 @@ def _size(
 
 def _require_room(found: Installation, to: PersistenceKind, size: int | None, needs: Needs) -> None:
     """On the stick, in the new overlay, and for the work in ``$TMPDIR``."""
-    free = found.folder.free()
+    free = _room(found)
     if needs.least > (free if size is None else size):
         place = "the stick" if size is None else "the new overlay"
         has = free if size is None else size
@@ -194,6 +196,17 @@ def _require_room(found: Installation, to: PersistenceKind, size: int | None, ne
             f" {format_size(needs.scratch)} are needed there while the overlay is converted",
             hint="set TMPDIR to a directory with more room",
         )
+
+
+def _room(found: Installation) -> int:
+    """Bytes on the stick, with those of what an interrupted run has left, which goes first."""
+    free, tree = found.folder.free(), found.volume.tree
+    for name in leftovers(found.names, found.overlay_place):
+        node = tree.lookup(f"/{found.installed.directory}/{name}")
+        if node is not None:
+            is_file = node.kind is FileKind.FILE
+            free += node.size if is_file else contents(tree, node).size
+    return free
 
 
 def _require_inodes(found: Installation, inodes: int) -> None:

@@ -14,13 +14,11 @@ or image has its name, and goes before the snapshot has it:
 5. the record; then the old overlay is removed.
 """
 
-import os
 import shlex
 import tempfile
 from dataclasses import dataclass, replace
 
-from liveos.errors import NoSpaceError, RefusedError, UnsupportedError, UsageError
-from liveos.formats.tree import FileKind
+from liveos.errors import RefusedError, UnsupportedError, UsageError
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import HostFolder
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS, Tool
@@ -29,9 +27,6 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.examine import examine
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.medium.overlay.upper import contents
-from liveos.operations.install.overlay import most_useful, store_size
-from liveos.operations.install.sizes import AUTO, Wishes, share_out
 from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
 from liveos.operations.overlay.convert_steps import (
     ConvertStep,
@@ -42,13 +37,13 @@ from liveos.operations.overlay.convert_steps import (
 from liveos.operations.overlay.plans.words import changes_of_words
 from liveos.operations.overlay.steps import Subject
 from liveos.operations.overlay.upper.needs import Needs, needs_of
+from liveos.operations.overlay.upper.room import chosen_size, require_room
 from liveos.operations.overlay.whole_steps import WORK, leftovers, unused
 from liveos.operations.plan import Plan
 from liveos.sizes import Size, format_size
 
 KINDS = (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY, PersistenceKind.IMAGE)
 
-_BLOCK = 4096
 _OVERLAYFS_WORDS = frozenset({"rd.live.overlay.overlayfs", "rd.overlay", "rd.overlayfs"})
 _READY = (StoreState.VALID, StoreState.BLANK)
 
@@ -85,8 +80,8 @@ def plan(found: Installation, overlay: OpenOverlay, request: ConvertRequest) -> 
     _require_usable(found, request.to)
     _require_sound(overlay)
     needs = needs_of(overlay, request.to)
-    size, notes = _size(found, overlay, request, needs)
-    _require_room(found, request.to, size, needs)
+    size, notes = chosen_size(found, overlay, request.to, request.size, needs)
+    require_room(found, request.to, size, needs)
     words = _words(found, overlay, request.to, size)
     return Plan(
         title=f"make the {overlay.kind} overlay of {found.image.name} one of the kind {request.to}",
@@ -145,78 +140,6 @@ def _require_sound(overlay: OpenOverlay) -> None:
             hint="liveos overlay check says what is wrong; first mend it with liveos overlay repair"
             if state is not StoreState.FULL
             else "make it larger first, with liveos overlay resize, and start the system once",
-        )
-
-
-def _size(
-    found: Installation, overlay: OpenOverlay, request: ConvertRequest, needs: Needs
-) -> tuple[int | None, tuple[str, ...]]:
-    """Bytes of the new file: as said, as the old one, or as a new stick would have it."""
-    if request.to is PersistenceKind.DIRECTORY:
-        return None, ()
-    free, limit = _room(found), found.folder.limit()
-    present = None if overlay.source is None else overlay.source.size
-    notes: tuple[str, ...] = ()
-    if request.size is None and present is not None and needs.least <= present <= free:
-        size = present
-    else:
-        most = most_useful(found.image, request.to)
-        wishes = Wishes(overlay=request.size or AUTO, overlay_most=most)
-        shares = share_out(free, wishes, largest_file=limit)
-        assert shares.overlay is not None
-        size, notes = shares.overlay, shares.notes
-    if request.to is PersistenceKind.IMAGE:
-        return size // _BLOCK * _BLOCK, notes
-    size, more = store_size(size)
-    return size, (*notes, *more)
-
-
-def _require_room(found: Installation, to: PersistenceKind, size: int | None, needs: Needs) -> None:
-    """On the stick, in the new overlay, and for the work in ``$TMPDIR``."""
-    free = _room(found)
-    if needs.least > (free if size is None else size):
-        place = "the stick" if size is None else "the new overlay"
-        has = free if size is None else size
-        raise NoSpaceError(
-            f"the changes need about {format_size(needs.least)} as {to}, and {place} has"
-            f" {format_size(has)} for them ({format_size(free)} are free on the stick, with the old"
-            " overlay still there)",
-            hint="make the old overlay smaller first (liveos overlay compact, resize), or remove"
-            " files in the running system",
-        )
-    if size is not None and size > free:
-        raise NoSpaceError(f"{format_size(size)} are asked for, and {format_size(free)} are free")
-    if needs.inodes is not None:
-        _require_inodes(found, needs.inodes)
-    directory = tempfile.gettempdir()
-    space = os.statvfs(directory)
-    if needs.scratch > space.f_bavail * space.f_frsize:
-        raise NoSpaceError(
-            f"{directory} has {format_size(space.f_bavail * space.f_frsize)} free, and about"
-            f" {format_size(needs.scratch)} are needed there while the overlay is converted",
-            hint="set TMPDIR to a directory with more room",
-        )
-
-
-def _room(found: Installation) -> int:
-    """Bytes on the stick, with those of what an interrupted run has left, which goes first."""
-    free, tree = found.folder.free(), found.volume.tree
-    for name in leftovers(found.names, found.overlay_place):
-        node = tree.lookup(f"/{found.installed.directory}/{name}")
-        if node is not None:
-            is_file = node.kind is FileKind.FILE
-            free += node.size if is_file else contents(tree, node).size
-    return free
-
-
-def _require_inodes(found: Installation, inodes: int) -> None:
-    tree = found.volume.tree
-    free = tree.superblock.free_inodes if hasattr(tree, "superblock") else inodes
-    if inodes > free:
-        raise NoSpaceError(
-            f"the overlay has {inodes} files and directories, and the stick's filesystem can take"
-            f" {free} more",
-            hint="choose --to image",
         )
 
 
@@ -297,8 +220,10 @@ def _notes(
     what = f"{needs.files} files and directories with {format_size(needs.stored)}"
     notes = [
         f"{what} are moved; the old overlay is removed when the new one is whole",
-        f"about {format_size(needs.scratch)} of room are used in {tempfile.gettempdir()} meanwhile",
     ]
+    if needs.scratch:
+        work = format_size(needs.scratch)
+        notes.append(f"about {work} of room are used in {tempfile.gettempdir()} meanwhile")
     if overlay.kind is PersistenceKind.SNAPSHOT:
         notes.append("in an OverlayFS, directories of the image itself cannot be renamed (EXDEV)")
     if to is not PersistenceKind.SNAPSHOT and found.menu is None:

@@ -19,6 +19,7 @@ from liveos.operations.overlay.upper.source import upper_of
 
 _PER_BLOCK = 16  # inodes of 256 bytes
 _ALWAYS = 64  # superblock, descriptors, bitmaps and the like, in blocks
+_BYTES_PER_INODE = 16384  # of filesystems that `Ext4Volume.make` makes
 _SCRATCH = 64 << 20  # a filesystem's own structures, as long as it is worked on
 
 
@@ -54,7 +55,8 @@ def _needs(overlay: OpenOverlay, to: PersistenceKind) -> Needs:
     stored, inodes = _stored(items), len({item.key for item in items})
     if to is PersistenceKind.DIRECTORY:
         return Needs(len(items), stored, stored + _ALWAYS * BLOCK, 0, inodes + 1)
-    return Needs(len(items), stored, ext4_size(stored), stored + _SCRATCH)
+    least = max(ext4_size(stored), (inodes + _ALWAYS) * _BYTES_PER_INODE)
+    return Needs(len(items), stored, least, stored + _SCRATCH)
 
 
 def _store_needs(overlay: OpenOverlay) -> Needs:

@@ -67,20 +67,22 @@ def picture(image: Path, scratch: Path) -> Picture:
     # An ordinary user cannot give files away; contents and targets come all the same.
     line = ["debugfs", "-R", f"rdump / {out}", str(image)]
     subprocess.run(line, check=True, capture_output=True)
-    found: Picture = {}
+    inodes: dict[str, tuple[str, ...]] = {}
     waiting = ["/"]
     while waiting:
         directory = waiting.pop()
-        for line_of in debugfs(image, f'ls -p "{directory}"').splitlines():
-            fields = line_of.strip().split("/")
+        for row in debugfs(image, f'ls -p "{directory}"').splitlines():
+            fields = row.strip().split("/")
             if len(fields) != 8 or fields[5] in {".", "..", ""}:
                 continue
-            _, _, mode, uid, gid, name, _, _ = fields
-            path = f"{directory}{name}"
-            if mode.startswith("04"):
+            path = f"{directory}{fields[5]}"
+            inodes[path] = tuple(fields[2:5])
+            if fields[2].startswith("04"):
                 waiting.append(f"{path}/")
-            found[path] = (mode, uid, gid, _content(out / path[1:]), _attributes(image, path))
-    return found
+    attributes = _attributes(image, list(inodes))
+    return {
+        path: (*owner, _content(out / path[1:]), attributes[path]) for path, owner in inodes.items()
+    }
 
 
 def _content(path: Path) -> str:
@@ -89,9 +91,12 @@ def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _attributes(image: Path, path: str) -> str:
-    said = debugfs(image, f'ea_list "{path}"')
-    return "\n".join(line for line in said.splitlines() if re.match(r" +\S+ \(\d+\)", line))
+def _attributes(image: Path, paths: list[str]) -> dict[str, str]:
+    """What debugfs lists for each path; it repeats each command before its answer."""
+    said = debugfs(image, *(f'ea_list "{path}"' for path in paths))
+    _, *answers = re.split(r"^debugfs: ea_list .*\n", said, flags=re.MULTILINE)
+    assert len(answers) == len(paths)
+    return dict(zip(paths, answers, strict=True))
 
 
 def blocks(image: Path) -> int:

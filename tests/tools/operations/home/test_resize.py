@@ -36,7 +36,7 @@ def key(tmp_path: Path) -> Path:
     return path
 
 
-def stick_with_home(scratch: Path, mebibytes: int = 64, room: int = 512) -> tuple[Path, Picture]:
+def stick_with_home(scratch: Path, mebibytes: int = 40, room: int = 320) -> tuple[Path, Picture]:
     """An ext4 stick, and what is in its home."""
     home = lived_in(scratch / "made", scratch, mebibytes)
     stick = ext4_stick(scratch, mebibytes=room)
@@ -51,7 +51,7 @@ def resized(stick: Path, size: str, *how: str | Path) -> int:
 def test_larger_and_smaller(tmp_path: Path) -> None:
     stick, before = stick_with_home(tmp_path)
     # Over several groups of blocks, and down to where files must move.
-    for size in (100, 300, 64, 40):
+    for size in (60, 150, 40, 34):
         assert resized(stick, f"{size}M") == ExitStatus.DONE
         home = home_on(stick, tmp_path / "home")
         assert home.stat().st_size == size * MIB
@@ -64,11 +64,11 @@ def test_a_filesystem_in_a_longer_file(tmp_path: Path) -> None:
     stick, before = stick_with_home(tmp_path)
     home = home_on(stick, tmp_path / "home")
     with home.open("r+b") as file:
-        file.truncate(80 * MIB)
+        file.truncate(50 * MIB)
     debugfs(stick, "rm /LiveOS/home.img", f"write {home} /LiveOS/home.img", writable=True)
-    assert resized(stick, "80M") == ExitStatus.DONE
+    assert resized(stick, "50M") == ExitStatus.DONE
     home = home_on(stick, tmp_path / "home")
-    assert blocks(home) == 80 * 256
+    assert blocks(home) == 50 * 256
     assert picture(home, tmp_path) == before
 
 
@@ -78,7 +78,7 @@ def test_small_blocks_and_descriptors_that_need_more_room(tmp_path: Path) -> Non
     before = picture(home, tmp_path)
     # Users delete it, and e2fsck makes it again.
     debugfs(home, "rmdir /lost+found", writable=True)
-    stick = ext4_stick(tmp_path, mebibytes=900)
+    stick = ext4_stick(tmp_path, mebibytes=700)
     debugfs(stick, f"write {home} /LiveOS/home.img", writable=True)
     for size in (230, 300, 120):
         assert resized(stick, f"{size}M") == ExitStatus.DONE
@@ -105,8 +105,8 @@ def test_encrypted_then_larger_and_smaller(tmp_path: Path, key: Path) -> None:
     stick, before = stick_with_home(tmp_path)
     words = ["home", "encrypt", str(stick), "--key-file", str(key), "--yes"]
     assert main(words) == ExitStatus.DONE
-    for size in (80, 100, 60):
-        if size != 80:
+    for size in (56, 70, 52):
+        if size != 56:
             assert resized(stick, f"{size}M", "--key-file", key) == ExitStatus.DONE
         volume = home_on(stick, tmp_path / "home")
         assert volume.stat().st_size == size * MIB
@@ -185,7 +185,7 @@ def test_a_home_that_was_not_unmounted(tmp_path: Path) -> None:
     debugfs(home, "jo", f"jw -b {block} {new}", "jc", writable=True)
     assert b"needs_recovery" in run("dumpe2fs", "-h", home)
     debugfs(stick, "rm /LiveOS/home.img", f"write {home} /LiveOS/home.img", writable=True)
-    for size in (80, 60):
+    for size in (50, 36):
         assert resized(stick, f"{size}M") == ExitStatus.DONE
         after = picture(home_on(stick, tmp_path / "home"), tmp_path)
         changed = {path for path in before if before[path] != after[path]}

@@ -26,6 +26,7 @@ from liveos.formats.ext4.transaction import TransactionTooLargeError, write_tran
 from liveos.host import disk, ext4
 from liveos.host.folders.ext4_scratch import blocks_with_data
 from liveos.host.folders.ext4_window import require_changeable, window
+from liveos.host.memory_file import memory_file
 from liveos.host.tools import DEBUGFS, Command
 from liveos.host.volumes import Ext4Volume
 
@@ -101,9 +102,8 @@ def edit(volume: Ext4Volume, work: Callable[[Draft, ByteSink], None]) -> None:
     with window(volume) as found:
         original = Ext4(found)
         require_changeable(original, volume)
-        descriptor = os.memfd_create("ext4-draft")
-        try:
-            draft = Draft.of(original, Path(f"/proc/{os.getpid()}/fd/{descriptor}"))
+        with memory_file("ext4-draft") as file:
+            draft = Draft.of(original, file.path)
             work(draft, found)
             free = free_map(original)
             changed = _without_backups(original, draft.changed())
@@ -113,8 +113,6 @@ def edit(volume: Ext4Volume, work: Callable[[Draft, ByteSink], None]) -> None:
                 found.write_at(block * size, draft.read(block))
             found.flush()
             home = {block: draft.read(block) for block in changed[~free[changed]].tolist()}
-        finally:
-            os.close(descriptor)
         try:
             write_transaction(found, found, home)
         except TransactionTooLargeError as error:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an overlay of any kind is as an upper directory."""
 
+from liveos.errors import RefusedError
 from liveos.formats.binary import FormatError
 from liveos.host.folders.tree_items import TreeItem
 from liveos.medium.model import PersistenceKind
@@ -17,9 +18,16 @@ def upper_of(overlay: OpenOverlay, top: str) -> list[TreeItem]:
     One that is a directory already is copied with all its marks: they say the same there.
 
     :raises UnsupportedError: it is damaged, or holds what no upper directory can.
+    :raises RefusedError: it must be repaired first.
     """
     if overlay.kind is PersistenceKind.SNAPSHOT:
-        return upper_items(snapshot_upper(overlay), top)
+        found = snapshot_upper(overlay)
+        if not found.tree.superblock.is_clean:
+            raise RefusedError(
+                f"the filesystem that {overlay.place} shows is marked as having errors",
+                hint="let e2fsck correct it first: liveos overlay repair",
+            )
+        return upper_items(found, top)
     tree = layers_of(overlay)
     upper = layered(tree.root).upper
     if upper is None:

@@ -98,6 +98,8 @@ def test_words_and_units_come_and_go(stick: Cut, key: Path) -> None:
     fresh = live_of(stick)
     for file in update_files():
         assert fresh.debugfs(f"cat /updates/{file.path}").decode() == file.text
+    # Users of the running system reach the stick's files.
+    assert b"Mode:  0600" in fresh.debugfs("stat /LiveOS/home.img")
     assert opens(dumped(stick, "/LiveOS/home.img"), KEY)
     plain = decrypted(dumped(stick, "/LiveOS/home.img"), KEY, stick.directory)
     # The image's own user, with what the image has for her.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from liveos.errors import LiveosError
+from liveos.host.folders.directories import keep_private
 from liveos.host.folders.folder import FolderFile, StoredFile
 from liveos.operations.home.perform.create import reserve
 from liveos.operations.home.steps import NEW
@@ -28,3 +29,4 @@ def in_its_place(place: FolderFile, size: int, *, stale: bool) -> Iterator[Store
         with suppress(LiveosError, OSError):
             folder.remove(part)
         raise
+    keep_private(folder, place.name)

@@ -8,6 +8,7 @@ from liveos.errors import LiveosError, UsageError
 from liveos.formats.binary import ByteSink
 from liveos.formats.tree import FileTree
 from liveos.host import disk
+from liveos.host.folders.directories import keep_private
 from liveos.host.folders.folder import Folder, FolderFile, HostFolder, StoredFile
 from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import HEADER_SIZE, Key, new_volume
@@ -29,6 +30,7 @@ def create_home(step: CreateHome, reporter: Reporter) -> None:
         else:
             _make(step, None, reporter)
         try:
+            keep_private(folder, part)
             folder.publish(part, step.place.name)
         except BaseException:
             with suppress(LiveosError, OSError):

@@ -267,3 +267,23 @@ def test_directories_are_made_where_they_are_missing(folder: FatFolder) -> None:
     path = "::/updates/run/local-fs.target.d/liveos-home.conf"
     assert mtools(folder.volume, "mtype", path) == b"content"
     assert not complaints(folder)
+
+
+def test_a_file_with_half_a_chain_is_removed_without_harm(folder: FatFolder) -> None:
+    """As a cut leaves it that has written a directory entry, and not the table."""
+    put(folder, "other", noise(5_000))
+    put(folder, "half", noise(9_000))
+    path, before = folder.volume.path, folder.volume.path.read_bytes()
+    mtools(folder.volume, "mdel", "::/LiveOS/half")
+    freed = path.read_bytes()
+    with folder._read() as fs:
+        tables = slice(OFFSET + fs.geometry.fat_offset, OFFSET + fs.geometry.data_offset)
+    root = fs.geometry.root_size  # of FAT16, behind the tables
+    tables = slice(tables.start, tables.stop - root)
+    path.write_bytes(before[: tables.start] + freed[tables] + before[tables.stop :])
+    folder.remove("half")
+    assert folder.names() == ("other",)
+    assert cat(folder, "other") == noise(5_000)
+    assert not [line for line in complaints(folder) if "share" in line or "Bad" in line]
+    put(folder, "new", noise(9_000, 2))
+    assert cat(folder, "new") == noise(9_000, 2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two files of a FAT filesystem that exchange their contents by their directory entries alone.
+"""Files of a FAT filesystem that change their contents by their directory entries alone.
 
 FAT knows no rename over an existing file. But a directory entry lies in one sector, which devices
 do not tear, and says where the content begins and how long it is.
@@ -44,6 +44,11 @@ def exchange(store: Store, kept: DirectoryEntry, other: DirectoryEntry) -> None:
         (other, before[0][_CONTENT]),
     ):
         _write(store, entry.position + _CONTENT.start, content)
+
+
+def forget(store: Store, entry: DirectoryEntry) -> None:
+    """Leave a file empty; clusters that it had belong to nobody then."""
+    _write(store, entry.position + _CONTENT.start, _NOTHING)
 
 
 def _write(store: Store, offset: int, data: bytes) -> None:

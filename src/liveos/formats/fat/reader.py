@@ -199,6 +199,17 @@ class Fat(FileTree):
             raise FormatError(f"{node.path}: has {found} clusters, its size needs {wanted}")
         return self._as_extents(runs, entry.size)
 
+    def is_whole(self, node: Node) -> bool:
+        """Whether a file's chain of clusters comes to an end, not to free or other clusters."""
+        entry: DirectoryEntry = node.handle
+        if not entry.cluster:
+            return not entry.size
+        try:
+            runs = self._runs(entry.cluster, self.geometry.clusters + 1)
+        except FormatError:
+            return False
+        return sum(length for _, length in runs) <= self.geometry.clusters
+
     def _node(self, path: str, entry: DirectoryEntry) -> Node:
         if entry.is_directory:
             number = self._cluster_offset(entry.cluster) if entry.cluster else 0

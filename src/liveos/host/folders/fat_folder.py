@@ -17,7 +17,7 @@ from itertools import accumulate
 
 from liveos.errors import LiveosError, NoSpaceError, RefusedError
 from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
-from liveos.formats.fat.exchange import exchange
+from liveos.formats.fat.exchange import exchange, forget
 from liveos.formats.fat.reader import Fat
 from liveos.host import disk
 from liveos.host.folders.folder import (
@@ -132,8 +132,15 @@ class FatFolder:
         self.replace(temporary, name)
 
     def remove(self, name: str) -> None:
-        with self._read() as fs:
-            regular_file(fs, self.directory, name)
+        """As `Folder.remove`, of files that a power cut has left with half a chain, too.
+
+        mdel follows such a chain into what is free, and would free the first entry of the FAT.
+        """
+        with self._window() as window:
+            fs = Fat(window)
+            node = regular_file(fs, self.directory, name)
+            if not fs.is_whole(node):
+                forget(window, node.handle)
         run(self.volume.remove(self._path(name)))
         disk.sync(self.volume.path)
 

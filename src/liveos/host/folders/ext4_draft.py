@@ -2,9 +2,9 @@
 """A draft of an ext4: a sparse file with its metadata, which debugfs changes instead of it.
 
 debugfs writes in any order, so it never gets to see the real filesystem. What it has changed in
-the draft is put there in two parts (`edit`): blocks that nothing uses yet, where nobody would see
-them; then, as one transaction of the journal, the blocks that make all of it count. So any number
-of files appears, or goes, at once.
+the draft is put there in two parts (`edit`): blocks that nothing uses yet, contents of files
+among them, where nobody would see them; then, as one transaction of the journal, the blocks that
+make all of it count. So any number of files appears, or goes, at once.
 """
 
 import os
@@ -21,7 +21,7 @@ from liveos.formats.ext4.groups import free_map, system_blocks, used_inodes
 from liveos.formats.ext4.layout import descriptor_blocks
 from liveos.formats.ext4.owners import BlockUse, owners
 from liveos.formats.ext4.reader import Ext4
-from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET
+from liveos.formats.ext4.superblock import SUPERBLOCK_OFFSET, RoCompat
 from liveos.formats.ext4.transaction import TransactionTooLargeError, write_transaction
 from liveos.host import disk, ext4
 from liveos.host.folders.ext4_scratch import blocks_with_data
@@ -108,11 +108,12 @@ def edit(volume: Ext4Volume, work: Callable[[Draft, ByteSink], None]) -> None:
             free = free_map(original)
             changed = _without_backups(original, draft.changed())
             _require_known_use(draft, free, changed)
+            unseen = (free | _never_used_inodes(original))[changed]
             size = original.superblock.block_size
-            for block in changed[free[changed]].tolist():
+            for block in changed[unseen].tolist():
                 found.write_at(block * size, draft.read(block))
             found.flush()
-            home = {block: draft.read(block) for block in changed[~free[changed]].tolist()}
+            home = {block: draft.read(block) for block in changed[~unseen].tolist()}
         try:
             write_transaction(found, found, home)
         except TransactionTooLargeError as error:
@@ -133,6 +134,21 @@ def _needed(fs: Ext4) -> Blocks:
     wanted[fs.descriptors.inode_table.astype(np.int64)[groups] + places // per_block] = True
     wanted[_backups(fs)] = False
     return wanted
+
+
+def _never_used_inodes(fs: Ext4) -> Blocks:
+    """Blocks of inode tables behind those that were ever in use: nobody looks there, nor e2fsck.
+
+    Their descriptors say so (``bg_itable_unused``), where these have checksums.
+    """
+    blocks = np.zeros(fs.superblock.blocks, np.bool_)
+    per_block = fs.superblock.block_size // fs.superblock.inode_size
+    used = fs.superblock.inodes_per_group - fs.descriptors.unused_inodes
+    first = -(-used // per_block)
+    for table, start in zip(fs.descriptors.inode_table.tolist(), first.tolist(), strict=True):
+        blocks[table + start : table + fs.superblock.inode_table_blocks] = True
+    has_sums = fs.superblock.ro_compat & (RoCompat.uninit_bg | RoCompat.metadata_csum)
+    return blocks if has_sums else np.zeros_like(blocks)
 
 
 def _backups(fs: Ext4) -> NDArray[np.int64]:

@@ -135,11 +135,17 @@ def _states(recording: Recording, dice: random.Random) -> Iterator[bytes]:
         if number in chosen:
             yield state
     for count in sorted(dice.sample(range(len(recording.events)), 4)):
-        state = bytearray(recording.base)
-        for event in recording.events[:count]:
-            if event is not None:
-                state[event[0] : event[0] + len(event[1])] = event[1]
-        yield bytes(state)
+        yield _after(recording, count)
+
+
+def _after(recording: Recording, count: int) -> bytes:
+    """The file after so many writes and flushes."""
+    state = bytearray(recording.base)
+    for event in recording.events[:count]:
+        if event is not None:
+            offset, data = event
+            state[offset : offset + len(data)] = data
+    return bytes(state)
 
 
 def _assert_usable(case: LivedIn, scratch: Path) -> None:

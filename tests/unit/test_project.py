@@ -69,8 +69,7 @@ TESTED_THROUGH = {
     "liveos.operations.overlay.upper.needs": "tests/tools/operations/overlay/test_convert.py",
     "liveos.operations.overlay.upper.room": "tests/tools/operations/overlay/test_convert.py",
     "liveos.operations.overlay.upper.source": "tests/tools/operations/overlay/test_convert.py",
-    "liveos.operations.perform": "tests/tools/operations/test_install.py",
-    "liveos.operations.source_check": "tests/tools/operations/test_interrupted.py",
+    "liveos.operations.memory.perform": "tests/tools/operations/test_install_memory.py",
 }
 
 

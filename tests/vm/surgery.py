@@ -13,8 +13,8 @@ from liveos.medium.model import FileRef
 from liveos.medium.open_scene import scene_of_file
 from liveos.operations.execute import execute
 from liveos.operations.menus.change import change_words
-from liveos.operations.menus.steps import ReplaceMenu
 from liveos.operations.plan import Plan
+from liveos.operations.steps.menus import ReplaceMenu
 
 _ESP_TYPE = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 

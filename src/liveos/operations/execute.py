@@ -4,7 +4,6 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import assert_never
 
 from liveos.errors import (
     LiveosError,
@@ -14,40 +13,21 @@ from liveos.errors import (
     ToolMissingError,
 )
 from liveos.host import disk, interrupts
-from liveos.host.run import require, run
+from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
-from liveos.operations import perform
 from liveos.operations.home.perform.step import perform_home_step
-from liveos.operations.home.steps import HomeStep
+from liveos.operations.install.session import Session
+from liveos.operations.install.step import perform_stick_step
 from liveos.operations.memory.perform import perform_memory_step
-from liveos.operations.memory.steps import MemoryStep
 from liveos.operations.menus.perform import perform_menu_step
-from liveos.operations.menus.steps import MenuStep
-from liveos.operations.overlay.convert_steps import ConvertStep
 from liveos.operations.overlay.perform.convert import perform_convert_step
 from liveos.operations.overlay.perform.step import perform_overlay_step
-from liveos.operations.overlay.steps import OverlayStep
-from liveos.operations.perform import Session
 from liveos.operations.plan import Plan
-from liveos.operations.steps import (
-    Allocate,
-    AwaitCheck,
-    CheckSource,
-    Copy,
-    CreateImage,
-    InstallCore,
-    MakeDirectories,
-    MakeUnbootable,
-    Publish,
-    ReadBack,
-    Remove,
-    Run,
-    Step,
-    Sync,
-    Write,
-    WriteBootCode,
-    WriteRecord,
-)
+from liveos.operations.steps.convert import ConvertStep
+from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.memory import MemoryStep
+from liveos.operations.steps.menus import MenuStep
+from liveos.operations.steps.overlay import OverlayStep
 from liveos.report import NullReporter, Reporter
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -79,7 +59,7 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
             elif isinstance(step, MemoryStep):
                 perform_memory_step(step, session)
             else:
-                _perform(step, session)
+                perform_stick_step(step, session)
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
 
@@ -97,45 +77,6 @@ def _check(plan: Plan) -> None:
             raise RefusedError(
                 f"{plan.target.path} has changed since the plan was made", hint="plan again"
             )
-
-
-def _perform(step: Step, session: Session) -> None:  # noqa: C901, PLR0912 - one case for each kind of step
-    match step:
-        case CheckSource():
-            perform.check_source(step, session)
-        case AwaitCheck():
-            perform.await_check(session)
-        case CreateImage():
-            perform.create_image(step, session)
-        case MakeUnbootable():
-            session.touched = True
-            disk.make_unbootable(step.path, step.regions)
-        case Run():
-            run(step.command, stdin=step.script.encode())
-        case MakeDirectories():
-            perform.make_directories(step)
-        case Allocate():
-            perform.allocate(step)
-        case Copy():
-            perform.copy(step, session)
-        case Write():
-            perform.write(step.place, step.text.encode(), session)
-        case WriteRecord():
-            perform.write_record(step, session)
-        case ReadBack():
-            perform.read_back(session)
-        case InstallCore():
-            perform.install_core(step)
-        case WriteBootCode():
-            perform.write_boot_code(step)
-        case Remove():
-            perform.remove(step)
-        case Sync():
-            disk.sync(step.path)
-        case Publish():
-            perform.publish(step, session)
-        case _:
-            assert_never(step)
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from liveos.host.target import Target
 from liveos.host.tools import Tool
-from liveos.operations.home.steps import HomeStep
-from liveos.operations.memory.steps import MemoryStep
-from liveos.operations.menus.steps import MenuStep
-from liveos.operations.overlay.convert_steps import ConvertStep
-from liveos.operations.overlay.steps import OverlayStep
-from liveos.operations.steps import Step
+from liveos.operations.steps.convert import ConvertStep
+from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.memory import MemoryStep
+from liveos.operations.steps.menus import MenuStep
+from liveos.operations.steps.overlay import OverlayStep
+from liveos.operations.steps.stick import Step
 
 AnyStep = Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep
 """All that plans are made of."""

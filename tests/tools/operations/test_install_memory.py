@@ -19,8 +19,8 @@ from liveos.operations.execute import execute
 from liveos.operations.install.keyed import with_key
 from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.install.stick import HomeRequest
-from liveos.operations.memory.steps import Unpack
 from liveos.operations.plan import Plan
+from liveos.operations.steps.memory import Unpack
 from liveos.sizes import Size
 from tests.tools.operations import nested
 from tests.tools.operations.test_install import Stick

@@ -28,7 +28,7 @@ from liveos.errors import (
 from liveos.host.target import UNFINISHED_NOTICE
 from liveos.operations.execute import execute
 from liveos.operations.plan import Plan
-from liveos.operations.steps import Copy
+from liveos.operations.steps.stick import Copy
 from liveos.report import NullReporter
 from tests.sampling import Sampling
 from tests.tools.operations.tiny import MIB, SIZE, make_plan, run

@@ -13,8 +13,8 @@ from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.volumes import FatVolume
 from liveos.operations.execute import execute
-from liveos.operations.menus.steps import ReplaceMenu
 from liveos.operations.plan import Plan
+from liveos.operations.steps.menus import ReplaceMenu
 from tests.sampling import Sampling
 from tests.tools.host.power_cuts import recorded_with_programs
 

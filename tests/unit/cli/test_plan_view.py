@@ -12,7 +12,7 @@ from liveos.cli.output import Output
 from liveos.cli.plan_view import plan_view
 from liveos.errors import RefusedError
 from liveos.operations.plan import Plan
-from liveos.operations.steps import CreateImage, Sync
+from liveos.operations.steps.stick import CreateImage, Sync
 
 GIB = 1 << 30
 PLAN = Plan(

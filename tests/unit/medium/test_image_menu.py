@@ -10,7 +10,7 @@ from liveos.host.folders.folder import HostFolder
 from liveos.medium.image_menu import find_image_menu
 from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.open_scene import scene_of_directory
-from liveos.operations.install.menu import image_menu_path
+from liveos.operations.menus.text import image_menu_path
 
 TEXT = b"# \xff\r\nmenuentry 'Start' {\r\n  linuxefi /k root=live:UUID=1 quiet\r\n}\r\n"
 

@@ -21,7 +21,7 @@ from liveos.host.target import Content, Target, TargetKind
 from liveos.medium.model import Boot, Image, Medium, PersistenceKind
 from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.plan import Plan, plan_document
-from liveos.operations.steps import Copy, CreateImage, InstallCore, MakeUnbootable, Write
+from liveos.operations.steps.stick import Copy, CreateImage, InstallCore, MakeUnbootable, Write
 from liveos.sizes import Size
 from tests.unit.operations.sources import (
     DEVICE,

@@ -15,15 +15,15 @@ from liveos.host.volumes import ext4_capacity
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.home.user import HomeUser
 from liveos.medium.model import Container, Image, PersistenceKind
-from liveos.operations.home.steps import CreateHome
 from liveos.operations.install.keyed import with_key
 from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.install.sizes import AUTO, Wish
 from liveos.operations.install.stick import HomeRequest
-from liveos.operations.memory.steps import MakeHomePartition, MakeSwap, Unpack
-from liveos.operations.overlay.whole_steps import MakeImage
 from liveos.operations.plan import Plan, plan_document
-from liveos.operations.steps import MakeDirectories, Write
+from liveos.operations.steps.home import CreateHome
+from liveos.operations.steps.memory import MakeHomePartition, MakeSwap, Unpack
+from liveos.operations.steps.stick import MakeDirectories, Write
+from liveos.operations.steps.whole_overlay import MakeImage
 from liveos.sizes import Size
 from tests.unit.operations.sources import (
     FLAT,

@@ -3,7 +3,7 @@
 
 import pytest
 
-from liveos.operations.install.menu import MenuEntry, image_menu, quote, stick_menu
+from liveos.operations.menus.text import MenuEntry, image_menu, quote, stick_menu
 
 ENTRY = MenuEntry(
     "Start Sam's & Co", "/liveos/A/vmlinuz", ("/liveos/A/initrd",), ("rw", "a b", "$x")

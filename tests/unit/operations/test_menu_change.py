@@ -15,10 +15,10 @@ from liveos.medium.bootline import Installed
 from liveos.medium.image_menu import ImageMenu
 from liveos.medium.menus import grub
 from liveos.medium.model import Firmware, PersistenceKind
-from liveos.operations.install.menu import image_menu
 from liveos.operations.install.payload import menu_entries, payload_of
 from liveos.operations.menus.change import change_words, remembering
-from liveos.operations.menus.steps import ReplaceMenu, ReplaceRecord, encoded
+from liveos.operations.menus.text import image_menu
+from liveos.operations.steps.menus import ReplaceMenu, ReplaceRecord, encoded
 from tests.unit.operations import sources
 
 UUID = "3d5c1f6a-0000-4000-8000-000000000001"

@@ -72,7 +72,7 @@ def _plan(
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.status import overlay_status
     from liveos.operations.overlay.plans import compact as operation
-    from liveos.operations.overlay.steps import Subject
+    from liveos.operations.steps.overlay import Subject
 
     assert isinstance(request, operation.CompactRequest)
     with open_overlay(overlay, origin) as found:

@@ -39,7 +39,7 @@ def merge(
     """Make one root image of the root and its changes."""
     from liveos.medium.overlay.locate import open_overlay
     from liveos.operations.overlay.plans import merge as operation
-    from liveos.operations.overlay.steps import Subject
+    from liveos.operations.steps.overlay import Subject
 
     _require_one_place(file, in_place=in_place, replay=replay, force=force)
     with open_overlay(overlay, origin) as found:

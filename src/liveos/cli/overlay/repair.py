@@ -65,9 +65,8 @@ def repair(
     from liveos.formats.exception_store import Duplicates
     from liveos.medium.overlay.filesystem_check import Corrections
     from liveos.medium.overlay.locate import open_overlay
-    from liveos.operations.overlay.mending import Choices
     from liveos.operations.overlay.plans import repair as operation
-    from liveos.operations.overlay.steps import RepairStore, Subject
+    from liveos.operations.steps.overlay import Choices, RepairStore, Subject
 
     _require_one_place(file, undo, in_place=in_place, force=force)
     if no_fs and fsck_all:

@@ -12,7 +12,7 @@ def reset(output: Output, overlay: Overlay, *, dry_run: DryRun = False, yes: Yes
 
     from liveos.medium.overlay.locate import open_overlay
     from liveos.operations.overlay.plans import reset as operation
-    from liveos.operations.overlay.steps import Subject
+    from liveos.operations.steps.overlay import Subject
 
     with open_overlay(overlay) as found:
         plan = operation.plan(found, Subject(overlay, None, found.place), uuid4())

@@ -46,7 +46,7 @@ def resize(
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.status import overlay_status
     from liveos.operations.overlay.plans import resize as operation
-    from liveos.operations.overlay.steps import Subject
+    from liveos.operations.steps.overlay import Subject
 
     wish = operation.parse_wish(size)
     with open_overlay(overlay, origin) as found, reporter(output) as chosen:

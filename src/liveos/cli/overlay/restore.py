@@ -55,7 +55,7 @@ def _plan_new(recording: Path, file: Path, data: str | None, *, force: bool) -> 
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.recording import open_recording
     from liveos.operations.overlay.plans import restore as operation
-    from liveos.operations.overlay.steps import Subject
+    from liveos.operations.steps.overlay import Subject
 
     subject = None
     if data is not None:
@@ -70,7 +70,7 @@ def _plan_into(recording: Path, into: str | None) -> "Plan":
     from liveos.medium.overlay.locate import open_overlay
     from liveos.medium.overlay.recording import open_recording
     from liveos.operations.overlay.plans import restore as operation
-    from liveos.operations.overlay.steps import Subject
+    from liveos.operations.steps.overlay import Subject
 
     assert into is not None
     with open_recording(recording) as (store, _), open_overlay(into) as found:

@@ -27,7 +27,7 @@ from liveos.host.run import run
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.guests.kernel_words import edit_menu, has_kernel_line
 from liveos.operations.guests.layer import Patch
-from liveos.operations.install.menu import DIRECTORY
+from liveos.operations.menus.text import DIRECTORY
 
 _MENU_SUFFIXES = (".cfg", ".conf", ".lst")
 _LARGEST_MENU = 256 * 1024

@@ -4,9 +4,9 @@
 from dataclasses import replace
 
 from liveos.host.luks import Key
-from liveos.operations.home.steps import CreateHome
-from liveos.operations.memory.steps import MakeHomePartition
 from liveos.operations.plan import AnyStep, Plan
+from liveos.operations.steps.home import CreateHome
+from liveos.operations.steps.memory import MakeHomePartition
 
 
 def with_key(plan: Plan, key: Key) -> Plan:

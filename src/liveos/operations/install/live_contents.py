@@ -12,9 +12,9 @@ from liveos.host.volumes import SAFE_FEATURES
 from liveos.medium.home.updates import DIRECTORY as UPDATES
 from liveos.medium.model import PersistenceKind
 from liveos.medium.stores import HOME_NAME, SWAP_NAME
-from liveos.operations.home.steps import CreateHome, Encryption, HomeStep
 from liveos.operations.install.stick import Stick
-from liveos.operations.memory.steps import (
+from liveos.operations.steps.home import CreateHome, Encryption, HomeStep
+from liveos.operations.steps.memory import (
     KeepPrivate,
     MakeHomePartition,
     MakeSwap,
@@ -22,9 +22,9 @@ from liveos.operations.memory.steps import (
     StartStore,
     Unpack,
 )
-from liveos.operations.overlay.steps import OverlayStep
-from liveos.operations.overlay.whole_steps import EmbeddedFilesystem, MakeImage, context_of_root
-from liveos.operations.steps import Allocate, Copy, MakeDirectories, Place, Step, Write
+from liveos.operations.steps.overlay import OverlayStep
+from liveos.operations.steps.stick import Allocate, Copy, MakeDirectories, Place, Step, Write
+from liveos.operations.steps.whole_overlay import EmbeddedFilesystem, MakeImage, context_of_root
 
 _SWAP_LABEL = "SWAP"
 

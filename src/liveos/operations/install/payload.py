@@ -19,7 +19,7 @@ from liveos.medium.model import (
     Medium,
     PersistenceKind,
 )
-from liveos.operations.install.menu import MenuEntry, image_directory
+from liveos.operations.menus.text import MenuEntry, image_directory
 from liveos.report import Severity
 
 LOADER_DIRECTORY = "/EFI/BOOT"

@@ -10,7 +10,7 @@ import re
 from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
-from liveos.operations.install import menu, refusals
+from liveos.operations.install import refusals
 from liveos.operations.install.live_contents import (
     home_steps,
     memory_record,
@@ -22,8 +22,9 @@ from liveos.operations.install.live_contents import (
 )
 from liveos.operations.install.payload import Payload, menu_entries
 from liveos.operations.install.stick import Stick
+from liveos.operations.menus import text as menu
 from liveos.operations.plan import AnyStep
-from liveos.operations.steps import (
+from liveos.operations.steps.stick import (
     AwaitCheck,
     CheckSource,
     Copy,

@@ -22,7 +22,9 @@ from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
-from liveos.operations.memory.steps import (
+from liveos.operations.install.perform import bytes_of
+from liveos.operations.install.session import Session, Written
+from liveos.operations.steps.memory import (
     KeepPrivate,
     MakeHomePartition,
     MakeSwap,
@@ -30,8 +32,7 @@ from liveos.operations.memory.steps import (
     StartStore,
     Unpack,
 )
-from liveos.operations.perform import Session, Written, bytes_of
-from liveos.operations.steps import Place
+from liveos.operations.steps.stick import Place
 
 _SNAPSHOT = Geometry(8)
 _WINDOW = 128 << 20  # bytes after which what was unpacked is made durable

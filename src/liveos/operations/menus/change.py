@@ -15,7 +15,7 @@ from liveos.medium.menus.grub_places import (
     kernel_lines,
 )
 from liveos.medium.model import PersistenceKind
-from liveos.operations.install.menu import MenuEntry, image_menu, quote
+from liveos.operations.menus.text import MenuEntry, image_menu, quote
 
 _FORGETS = " (changes are not kept)"
 _KEEPS = " (changes are kept)"

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from liveos.errors import LiveosError
 from liveos.host.folders.folder import FolderFile
-from liveos.operations.menus.steps import NEW, MenuStep, encoded
+from liveos.operations.steps.menus import NEW, MenuStep, encoded
 
 
 def perform_menu_step(step: MenuStep) -> None:

@@ -21,18 +21,11 @@ from liveos.formats.exception_store.edit import allocated
 from liveos.medium.overlay.check import infer_header
 from liveos.medium.overlay.faults import RecordFaults, Slots
 from liveos.medium.overlay.sizing import coverage_chunks, least_chunks
+from liveos.operations.steps.overlay import Choices
 
 # A full store that is made alive again gets room to go on: an eighth more, and so much at least.
 _LEAST_ROOM = 16 << 20
 _HEADER_READ = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What only a person can decide: which of contradicting records, and a header over others."""
-
-    keep: Duplicates | None = None
-    force_header: bool = False
 
 
 @dataclass(frozen=True, eq=False)

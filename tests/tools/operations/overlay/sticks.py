@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from liveos.host.volumes import Ext4Volume, FatVolume
-from liveos.operations.install.menu import MENU, MenuEntry, image_menu, stick_menu
+from liveos.operations.menus.text import MENU, MenuEntry, image_menu, stick_menu
 from tests.tools.medium.media import ESP, LINUX, make_disk, make_ext4, make_fat
 from tests.tools.operations.overlay.stores import run
 from tests.unit.medium.eras import MODERN, initramfs, kernel

@@ -26,8 +26,8 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.locate import open_overlay
 from liveos.operations.execute import execute
 from liveos.operations.overlay.plans import create, remove, reset
-from liveos.operations.overlay.steps import Subject
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import Subject
 from liveos.sizes import Size
 from tests.tools.host.power_cuts import Recording, recorded_with_programs
 from tests.tools.operations.overlay.sticks import MIB, NAME, Stick, make_stick

@@ -16,8 +16,9 @@ from liveos.errors import ExitStatus
 from liveos.formats.binary import MemorySource
 from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.operations.overlay.mend import Mended
-from liveos.operations.overlay.mending import Choices, decide
+from liveos.operations.overlay.mending import decide
 from liveos.operations.overlay.perform.repair import mend_filesystem
+from liveos.operations.steps.overlay import Choices
 from liveos.report import NullReporter
 from tests.data.snapshot_cases import Recorded, recorded
 from tests.unit.formats.exception_store.kernel_model import KernelModel

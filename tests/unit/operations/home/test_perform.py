@@ -15,7 +15,7 @@ from liveos.host.memory_file import memory_file
 from liveos.operations.home import filesystem
 from liveos.operations.home.perform import create, remove
 from liveos.operations.home.perform.step import perform_home_step
-from liveos.operations.home.steps import CreateHome, Encryption, RemoveHome
+from liveos.operations.steps.home import CreateHome, Encryption, RemoveHome
 from liveos.report import NullReporter
 from tests.unit.medium.payloads import BARE_EXT4
 

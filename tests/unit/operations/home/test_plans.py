@@ -15,8 +15,8 @@ from liveos.host.luks import private_key
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import LiveSystem
 from liveos.operations.home.plans import create, remove
-from liveos.operations.home.steps import CreateHome, RemoveHome
 from liveos.operations.plan import Plan, plan_document
+from liveos.operations.steps.home import CreateHome, RemoveHome
 from liveos.sizes import parse_size
 from tests.unit.medium.home.test_mounting import FEDORA, LIVE
 

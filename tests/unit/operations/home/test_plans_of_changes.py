@@ -19,9 +19,9 @@ from liveos.medium.stores import HOME_TYPE
 from liveos.operations.home.plans import create, encrypt, resize
 from liveos.operations.home.plans.existing import is_for_key, with_key
 from liveos.operations.home.plans.partition import choose_partition
-from liveos.operations.home.steps import CreateHome, EncryptHome, ResizeHome
 from liveos.operations.plan import plan_document
-from liveos.operations.steps import Run
+from liveos.operations.steps.home import CreateHome, EncryptHome, ResizeHome
+from liveos.operations.steps.stick import Run
 from liveos.sizes import parse_size
 from tests.unit.formats.test_luks import LUKS2
 from tests.unit.medium.payloads import BARE_EXT4

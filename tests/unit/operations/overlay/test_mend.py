@@ -18,7 +18,8 @@ from liveos.formats.binary import MemorySource
 from liveos.formats.exception_store import Duplicates, read_store
 from liveos.medium.overlay.check import check_store
 from liveos.operations.overlay.mend import Mended
-from liveos.operations.overlay.mending import Choices, Mending, decide
+from liveos.operations.overlay.mending import Mending, decide
+from liveos.operations.steps.overlay import Choices
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 from tests.unit.formats.exception_store.power_cuts import Device, luck
 

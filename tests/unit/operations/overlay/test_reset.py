@@ -17,8 +17,8 @@ from liveos.medium.overlay.check import StoreState, check_store
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.perform.reset import empty
 from liveos.operations.overlay.plans.reset import plan
-from liveos.operations.overlay.steps import ResetStore, Subject
-from liveos.operations.overlay.whole_steps import ResetImage, ResetUpper
+from liveos.operations.steps.overlay import ResetStore, Subject
+from liveos.operations.steps.whole_overlay import ResetImage, ResetUpper
 from tests.data.snapshot_cases import Recorded, recorded
 from tests.unit.formats.exception_store.kernel_model import KernelModel
 from tests.unit.formats.exception_store.power_cuts import Device, luck

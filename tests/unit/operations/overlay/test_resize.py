@@ -19,8 +19,8 @@ from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.origin import Origin
 from liveos.operations.overlay.perform.resize import resize
 from liveos.operations.overlay.plans.resize import Wish, parse_wish, plan
-from liveos.operations.overlay.steps import ResizeStore, Subject
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import ResizeStore, Subject
 from liveos.sizes import Size
 from tests.data.snapshot_cases import Recorded, recorded, recordings
 from tests.unit.formats.exception_store.kernel_model import KernelModel

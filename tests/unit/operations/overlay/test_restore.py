@@ -22,7 +22,7 @@ from liveos.formats.exception_store.text import write_text
 from liveos.medium.overlay.locate import open_overlay
 from liveos.operations.overlay.perform.restore import compare_sums, copy_data, put_back
 from liveos.operations.overlay.plans.restore import NewStore, plan_into, plan_new
-from liveos.operations.overlay.steps import RestoreInto, RestoreNew, Subject
+from liveos.operations.steps.overlay import RestoreInto, RestoreNew, Subject
 from liveos.report import NullReporter
 from tests.data.snapshot_cases import Recorded, recorded, recordings
 from tests.unit.formats.exception_store.kernel_model import KernelModel

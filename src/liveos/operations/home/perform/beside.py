@@ -8,7 +8,7 @@ from liveos.errors import LiveosError
 from liveos.host.folders.directories import keep_private
 from liveos.host.folders.folder import FolderFile, StoredFile
 from liveos.operations.home.perform.create import reserve
-from liveos.operations.home.steps import NEW
+from liveos.operations.steps.home import NEW
 
 
 @contextmanager

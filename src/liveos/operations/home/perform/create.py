@@ -14,7 +14,7 @@ from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import HEADER_SIZE, Key, new_volume
 from liveos.medium.home.locate import open_root
 from liveos.operations.home.filesystem import copy_used, new_filesystem
-from liveos.operations.home.steps import NEW, CreateHome
+from liveos.operations.steps.home import NEW, CreateHome
 from liveos.report import Reporter
 
 

@@ -6,7 +6,7 @@ from liveos.host.folders.folder import StoredFile
 from liveos.host.luks import Key, new_volume
 from liveos.operations.home.contents import Shape, filesystem, shape, unlock, write_copy
 from liveos.operations.home.perform.beside import in_its_place
-from liveos.operations.home.steps import EncryptHome
+from liveos.operations.steps.home import EncryptHome
 from liveos.report import Reporter
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deleting a home."""
 
-from liveos.operations.home.steps import RemoveHome
+from liveos.operations.steps.home import RemoveHome
 
 
 def remove_home(step: RemoveHome) -> None:

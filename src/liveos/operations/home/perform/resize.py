@@ -33,7 +33,7 @@ from liveos.operations.home.contents import (
 )
 from liveos.operations.home.perform.beside import in_its_place
 from liveos.operations.home.perform.create import reserve
-from liveos.operations.home.steps import ResizeHome
+from liveos.operations.steps.home import ResizeHome
 from liveos.report import Reporter
 from liveos.sizes import format_size
 

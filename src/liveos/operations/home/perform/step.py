@@ -8,7 +8,7 @@ from liveos.operations.home.perform.encrypt import encrypt_home
 from liveos.operations.home.perform.remove import remove_home
 from liveos.operations.home.perform.resize import resize_home
 from liveos.operations.home.perform.updates import remove_update, write_update
-from liveos.operations.home.steps import (
+from liveos.operations.steps.home import (
     CreateHome,
     EncryptHome,
     HomeStep,

@@ -2,8 +2,8 @@
 """Files of the directory ``updates``: written whole or not at all."""
 
 from liveos.operations.home.perform.create import held
-from liveos.operations.home.steps import NEW, RemoveUpdate, WriteUpdate
 from liveos.operations.menus.perform import replace_text
+from liveos.operations.steps.home import NEW, RemoveUpdate, WriteUpdate
 
 
 def write_update(step: WriteUpdate) -> None:

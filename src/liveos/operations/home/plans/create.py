@@ -17,9 +17,9 @@ from liveos.medium.home.mounting import LiveSystem, Mounting
 from liveos.operations.home.plans.mounting import notes_on, preparations
 from liveos.operations.home.plans.partition import choose_partition
 from liveos.operations.home.plans.record import home_facts, noted
-from liveos.operations.home.steps import NEW, CreateHome, Encryption
 from liveos.operations.plan import AnyStep, Plan
-from liveos.operations.steps import Run
+from liveos.operations.steps.home import NEW, CreateHome, Encryption
+from liveos.operations.steps.stick import Run
 from liveos.sizes import Size, format_size
 
 _MIB = 1 << 20

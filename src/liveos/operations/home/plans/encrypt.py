@@ -9,8 +9,8 @@ from liveos.medium.home.locate import OpenHome
 from liveos.operations.home.plans.existing import left_over, require_home, tools
 from liveos.operations.home.plans.mounting import notes_on, preparations
 from liveos.operations.home.plans.record import home_facts, noted
-from liveos.operations.home.steps import EncryptHome, Encryption
 from liveos.operations.plan import Plan
+from liveos.operations.steps.home import EncryptHome, Encryption
 from liveos.sizes import format_size
 
 _REMAINS = (

@@ -11,8 +11,8 @@ from liveos.host.luks import Key
 from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MTOOLS, RESIZE2FS, Tool
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import HomeStatus, home_status
-from liveos.operations.home.steps import NEW, EncryptHome, ResizeHome
 from liveos.operations.plan import AnyStep, Plan
+from liveos.operations.steps.home import NEW, EncryptHome, ResizeHome
 
 _EXT = frozenset({"ext2", "ext3", "ext4"})
 

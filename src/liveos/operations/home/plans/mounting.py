@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import Mounting, is_home_word
-from liveos.operations.home.steps import RemoveUpdate, WriteUpdate
 from liveos.operations.menus.change import change_words
-from liveos.operations.menus.steps import ReplaceMenu
+from liveos.operations.steps.home import RemoveUpdate, WriteUpdate
+from liveos.operations.steps.menus import ReplaceMenu
 
 MountingStep = WriteUpdate | RemoveUpdate | ReplaceMenu
 

@@ -9,7 +9,7 @@ from liveos.host.tools import SFDISK, Command
 from liveos.medium.model import MediumKind
 from liveos.medium.scene import Scene
 from liveos.medium.stores import HOME_TYPE, home_partition
-from liveos.operations.steps import Run
+from liveos.operations.steps.stick import Run
 from liveos.sizes import Size, format_size
 
 _MIB = 1 << 20

@@ -8,7 +8,7 @@ from liveos.host.folders.partition import PartitionFolder
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import is_home_word
 from liveos.medium.menus.grub_places import kernel_lines
-from liveos.operations.menus.steps import ReplaceMenu, ReplaceRecord
+from liveos.operations.steps.menus import ReplaceMenu, ReplaceRecord
 
 Facts = dict[str, object]
 

@@ -8,8 +8,8 @@ from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import home_status
 from liveos.operations.home.plans.mounting import removals
 from liveos.operations.home.plans.record import noted
-from liveos.operations.home.steps import RemoveHome
 from liveos.operations.plan import Plan
+from liveos.operations.steps.home import RemoveHome
 from liveos.sizes import format_size
 
 

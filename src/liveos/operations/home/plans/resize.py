@@ -7,8 +7,8 @@ from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import HomeStatus
 from liveos.operations.home.plans.existing import left_over, require_home, tools
 from liveos.operations.home.plans.record import resized
-from liveos.operations.home.steps import NEW, ResizeHome
 from liveos.operations.plan import Plan
+from liveos.operations.steps.home import NEW, ResizeHome
 from liveos.sizes import Size, format_size
 
 _MIB = 1 << 20

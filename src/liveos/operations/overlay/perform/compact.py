@@ -9,7 +9,7 @@ from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.compaction import Compaction
 from liveos.operations.overlay.rewriting import write_compacted
 from liveos.operations.overlay.sound import damage_named, kept_from_others
-from liveos.operations.overlay.steps import COMPACTED, CompactStore
+from liveos.operations.steps.overlay import COMPACTED, CompactStore
 from liveos.report import Reporter
 
 

@@ -28,7 +28,7 @@ from liveos.medium.overlay.faults import RecordFaults
 from liveos.medium.overlay.view import Chunks, OverlayView
 from liveos.operations.overlay.compaction import Compaction
 from liveos.operations.overlay.sound import damage_named, kept_from_others
-from liveos.operations.overlay.steps import CompactInPlace
+from liveos.operations.steps.overlay import CompactInPlace
 from liveos.report import Reporter
 
 _SUPERBLOCK_SIZE = 1024  # of ext4 and of jbd2

@@ -9,16 +9,16 @@ from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.ext4_names import exchange_names
 from liveos.host.folders.folder import Folder
 from liveos.medium.model import PersistenceKind
-from liveos.operations.overlay.convert_steps import (
+from liveos.operations.overlay.perform.convert_store import write_store
+from liveos.operations.overlay.perform.convert_upper import write_directory, write_image
+from liveos.operations.overlay.sound import damage_named, kept_from_others
+from liveos.operations.steps.convert import (
     ConvertStep,
     MakeConverted,
     RemoveConverted,
     TakePlace,
 )
-from liveos.operations.overlay.perform.convert_store import write_store
-from liveos.operations.overlay.perform.convert_upper import write_directory, write_image
-from liveos.operations.overlay.sound import damage_named, kept_from_others
-from liveos.operations.overlay.whole_steps import unused
+from liveos.operations.steps.whole_overlay import unused
 from liveos.report import Reporter
 
 

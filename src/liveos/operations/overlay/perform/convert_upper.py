@@ -26,7 +26,7 @@ from liveos.host.volumes import SAFE_FEATURES, Ext4Volume
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.upper import UPPER_IN_IMAGE
 from liveos.operations.overlay.upper.source import upper_of
-from liveos.operations.overlay.whole_steps import WORK
+from liveos.operations.steps.whole_overlay import WORK
 from liveos.report import Reporter
 
 _LABEL = "security.selinux"

@@ -22,7 +22,7 @@ from liveos.operations.overlay.sound import (
     require_pair,
     sound_store,
 )
-from liveos.operations.overlay.steps import MergeInPlace, WriteMerged
+from liveos.operations.steps.overlay import MergeInPlace, WriteMerged
 from liveos.report import Reporter
 
 Buffer = bytes | memoryview

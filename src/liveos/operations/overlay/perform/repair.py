@@ -23,7 +23,7 @@ from liveos.operations.overlay.mending import Mending, decide
 from liveos.operations.overlay.perform.resize import resize
 from liveos.operations.overlay.perform.restore import copy_data
 from liveos.operations.overlay.sound import damage_named, kept_from_others
-from liveos.operations.overlay.steps import RepairStore
+from liveos.operations.steps.overlay import RepairStore
 from liveos.report import Reporter
 
 _PIECE = 1 << 20

@@ -3,7 +3,7 @@
 
 from liveos.formats.binary import ByteSink
 from liveos.formats.exception_store import SECTOR, Geometry, create
-from liveos.operations.overlay.steps import ResetStore
+from liveos.operations.steps.overlay import ResetStore
 
 
 def reset_store(step: ResetStore) -> None:

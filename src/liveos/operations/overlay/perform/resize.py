@@ -6,7 +6,7 @@ from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.exception_store import read_header, read_store
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.sizing import least_chunks
-from liveos.operations.overlay.steps import ResizeStore
+from liveos.operations.steps.overlay import ResizeStore
 
 
 def resize_store(step: ResizeStore) -> None:

@@ -24,7 +24,7 @@ from liveos.host.folders.folder import DescriptorFile, StoredFile
 from liveos.host.folders.new_file import new_file
 from liveos.medium.overlay.recording import open_recording, read_legible
 from liveos.operations.overlay.sound import damage_named, kept_from_others
-from liveos.operations.overlay.steps import RestoreInto, RestoreNew
+from liveos.operations.steps.overlay import RestoreInto, RestoreNew
 from liveos.report import Reporter
 
 _PIECE = 1 << 20

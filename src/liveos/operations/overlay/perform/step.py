@@ -11,7 +11,7 @@ from liveos.operations.overlay.perform.reset import reset_store
 from liveos.operations.overlay.perform.resize import resize_store
 from liveos.operations.overlay.perform.restore import restore_into, restore_new
 from liveos.operations.overlay.perform.whole import perform_whole_overlay_step
-from liveos.operations.overlay.steps import (
+from liveos.operations.steps.overlay import (
     CompactInPlace,
     CompactStore,
     MergeInPlace,
@@ -23,7 +23,7 @@ from liveos.operations.overlay.steps import (
     RestoreNew,
     WriteMerged,
 )
-from liveos.operations.overlay.whole_steps import WholeOverlayStep
+from liveos.operations.steps.whole_overlay import WholeOverlayStep
 from liveos.report import Reporter
 
 

@@ -20,7 +20,7 @@ from liveos.host.use import use_of_upper
 from liveos.medium.model import PersistenceKind
 from liveos.operations.home.filesystem import copy_used
 from liveos.operations.overlay.embedded import overlay_filesystem
-from liveos.operations.overlay.whole_steps import (
+from liveos.operations.steps.whole_overlay import (
     UNUSED,
     WORK,
     EmbeddedFilesystem,

@@ -13,8 +13,8 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.fates import Fate
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.compaction import Compaction, Progress
-from liveos.operations.overlay.steps import COMPACTED, CompactInPlace, CompactStore, Subject
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import COMPACTED, CompactInPlace, CompactStore, Subject
 from liveos.sizes import format_size
 
 _BACKUP = ".bak"

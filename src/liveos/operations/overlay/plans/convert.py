@@ -27,19 +27,19 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.examine import examine
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
-from liveos.operations.overlay.convert_steps import (
+from liveos.operations.overlay.plans.words import changes_of_words
+from liveos.operations.overlay.upper.needs import Needs, needs_of
+from liveos.operations.overlay.upper.room import chosen_size, require_room
+from liveos.operations.plan import Plan
+from liveos.operations.steps.convert import (
     ConvertStep,
     MakeConverted,
     RemoveConverted,
     TakePlace,
 )
-from liveos.operations.overlay.plans.words import changes_of_words
-from liveos.operations.overlay.steps import Subject
-from liveos.operations.overlay.upper.needs import Needs, needs_of
-from liveos.operations.overlay.upper.room import chosen_size, require_room
-from liveos.operations.overlay.whole_steps import WORK, leftovers, unused
-from liveos.operations.plan import Plan
+from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
+from liveos.operations.steps.overlay import Subject
+from liveos.operations.steps.whole_overlay import WORK, leftovers, unused
 from liveos.sizes import Size, format_size
 
 KINDS = (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY, PersistenceKind.IMAGE)

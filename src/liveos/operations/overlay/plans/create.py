@@ -24,7 +24,8 @@ from liveos.operations.overlay.plans.words import (
     room_for,
     rubbish,
 )
-from liveos.operations.overlay.whole_steps import (
+from liveos.operations.plan import Plan
+from liveos.operations.steps.whole_overlay import (
     WORK,
     EmbeddedFilesystem,
     MakeImage,
@@ -33,7 +34,6 @@ from liveos.operations.overlay.whole_steps import (
     WholeOverlayStep,
     context_of_root,
 )
-from liveos.operations.plan import Plan
 from liveos.sizes import Size, format_size
 
 _BLOCK = 4096

@@ -12,8 +12,8 @@ from liveos.host.folders.new_file import part_of
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.sound import sound_store
-from liveos.operations.overlay.steps import MergeInPlace, Subject, WriteMerged
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import MergeInPlace, Subject, WriteMerged
 from liveos.sizes import format_size
 
 _OVERLAYS = "overlay-"

@@ -13,10 +13,10 @@ from liveos.host.tools import DEBUGFS, MTOOLS
 from liveos.medium.bootline import boot_options
 from liveos.medium.installation import Installation
 from liveos.medium.model import Overlay, PersistenceKind
-from liveos.operations.menus.steps import MenuStep
 from liveos.operations.overlay.plans.words import changes_of_words, require_menus, rubbish
-from liveos.operations.overlay.whole_steps import RemoveOverlay
 from liveos.operations.plan import Plan
+from liveos.operations.steps.menus import MenuStep
+from liveos.operations.steps.whole_overlay import RemoveOverlay
 from liveos.sizes import format_size
 
 

@@ -18,10 +18,10 @@ from liveos.medium.overlay.locate import OpenOverlay
 from liveos.medium.overlay.pairing import pairing_fault
 from liveos.medium.overlay.whose import files_with
 from liveos.operations.overlay.mend import Mended
-from liveos.operations.overlay.mending import Choices, Mending, decide
+from liveos.operations.overlay.mending import Mending, decide
 from liveos.operations.overlay.sound import damage_named
-from liveos.operations.overlay.steps import RepairStore, Subject
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import Choices, RepairStore, Subject
 from liveos.sizes import format_size
 
 _FILES_NAMED = 10

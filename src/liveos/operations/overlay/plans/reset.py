@@ -13,15 +13,15 @@ from liveos.medium.home.mounting import read_live_system
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.locate import OpenOverlay
 from liveos.operations.overlay.plans.words import room_for
-from liveos.operations.overlay.steps import ResetStore, Subject
-from liveos.operations.overlay.whole_steps import (
+from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import ResetStore, Subject
+from liveos.operations.steps.whole_overlay import (
     EmbeddedFilesystem,
     ResetImage,
     ResetUpper,
     context_of_root,
     leftovers,
 )
-from liveos.operations.plan import Plan
 from liveos.sizes import format_size
 
 

@@ -23,8 +23,8 @@ from liveos.medium.overlay.sizing import coverage_chunks, least_chunks
 from liveos.operations.overlay.compaction import Compaction
 from liveos.operations.overlay.plans import compact
 from liveos.operations.overlay.plans.compact import CompactRequest
-from liveos.operations.overlay.steps import ResizeStore, Subject
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import ResizeStore, Subject
 from liveos.report import NullReporter, Reporter, Severity
 from liveos.sizes import Size, format_size, parse_size
 

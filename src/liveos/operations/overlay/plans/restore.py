@@ -11,8 +11,8 @@ from liveos.formats.exception_store import SECTOR, count_exceptions
 from liveos.formats.exception_store.spans import SpannedSource
 from liveos.host.folders.new_file import part_of
 from liveos.medium.overlay.locate import OpenOverlay
-from liveos.operations.overlay.steps import RestoreInto, RestoreNew, Subject
 from liveos.operations.plan import Plan
+from liveos.operations.steps.overlay import RestoreInto, RestoreNew, Subject
 from liveos.sizes import format_size
 
 

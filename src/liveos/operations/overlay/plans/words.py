@@ -10,8 +10,8 @@ from liveos.medium.installed import Installed
 from liveos.medium.memory_warnings import named_overlay
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.operations.menus.change import remembering
-from liveos.operations.menus.steps import MenuStep, ReplaceMenu, ReplaceRecord
-from liveos.operations.overlay.whole_steps import leftovers, unused
+from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
+from liveos.operations.steps.whole_overlay import leftovers, unused
 
 
 def require_menus(found: Installation) -> None:

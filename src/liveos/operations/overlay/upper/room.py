@@ -14,7 +14,7 @@ from liveos.medium.overlay.upper import contents
 from liveos.operations.install.overlay import most_useful, store_size
 from liveos.operations.install.sizes import AUTO, Wishes, share_out
 from liveos.operations.overlay.upper.needs import Needs
-from liveos.operations.overlay.whole_steps import leftovers
+from liveos.operations.steps.whole_overlay import leftovers
 from liveos.sizes import Size, format_size
 
 _BLOCK = 4096

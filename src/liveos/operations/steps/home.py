@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that change homes: a closed union of frozen dataclasses.
-
-``str(step)`` is the line that a dry run prints; ``step.title`` is what progress shows.
-"""
+"""The steps that change homes: a closed union of frozen dataclasses."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that turn an overlay into one of another kind: a closed union of frozen dataclasses.
-
-``str(step)`` is the line that a dry run prints; ``step.title`` is what progress shows.
-"""
+"""The steps that turn an overlay into one of another kind: a closed union of frozen dataclasses."""
 
 from dataclasses import dataclass
 
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.model import PersistenceKind
-from liveos.operations.overlay.steps import Subject
-from liveos.operations.overlay.whole_steps import unused
+from liveos.operations.steps.overlay import Subject
+from liveos.operations.steps.whole_overlay import unused
 from liveos.sizes import format_size
 
 _KINDS = {

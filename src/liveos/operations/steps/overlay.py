@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that change overlays: a closed union of frozen dataclasses.
-
-``str(step)`` is the line that a dry run prints, with every path and size that will be used;
-``step.title`` is the short form that progress shows.
-"""
+"""The steps that change overlays: a closed union of frozen dataclasses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from liveos.formats.exception_store import Duplicates
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.overlay.filesystem_check import Corrections
 from liveos.medium.overlay.locate import OpenOverlay, open_overlay
-from liveos.operations.overlay.mending import Choices
-from liveos.operations.overlay.whole_steps import WholeOverlayStep
+from liveos.operations.steps.whole_overlay import WholeOverlayStep
 from liveos.sizes import format_size
 
 COMPACTED = ".new"
@@ -137,6 +133,14 @@ class RestoreInto:
 
     def __str__(self) -> str:
         return f"write the header and the list of {self.recording} into {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What only a person can decide: which of contradicting records, and a header over others."""
+
+    keep: Duplicates | None = None
+    force_header: bool = False
 
 
 @dataclass(frozen=True, slots=True)

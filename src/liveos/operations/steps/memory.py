@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that put an unpacked root and memory on a new stick: a closed union.
-
-``str(step)`` is the line that a dry run prints; ``step.title`` is what progress shows.
-"""
+"""The steps that put an unpacked root and memory on a new stick: a closed union."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +7,8 @@ from uuid import UUID
 
 from liveos.medium.home.user import HomeUser
 from liveos.medium.model import FileRef
-from liveos.operations.home.steps import Encryption
-from liveos.operations.steps import Place
+from liveos.operations.steps.home import Encryption
+from liveos.operations.steps.stick import Place
 from liveos.sizes import format_size
 
 

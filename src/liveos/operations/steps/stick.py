@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that plans are made of: a closed union of frozen dataclasses.
-
-``str(step)`` is the line that a dry run prints, with every path, size and identifier that will be
-used; ``step.title`` is the short form that progress shows.
-"""
+"""The steps that make a stick: a closed union of frozen dataclasses."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -6,8 +6,6 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
@@ -28,9 +26,9 @@ from liveos.host.transfer import ReadAhead, forget_cached, pieces
 from liveos.host.volume_files import sum_on_disk, write_file
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.model import FileRef
-from liveos.operations.plan import Plan
-from liveos.operations.source_check import SourceCheck
-from liveos.operations.steps import (
+from liveos.operations.install.session import Session, Written
+from liveos.operations.install.source_check import SourceCheck
+from liveos.operations.steps.stick import (
     Allocate,
     CheckSource,
     Copy,
@@ -43,62 +41,6 @@ from liveos.operations.steps import (
     WriteBootCode,
     WriteRecord,
 )
-from liveos.report import Reporter
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A file that was written: what must be read back."""
-
-    place: Place
-    size: int
-    sha256: str
-    copied: bool
-
-
-@dataclass(slots=True)
-class Session:
-    """What is known only while a plan is carried out.
-
-    ``part`` is the file that is being made and has not got its name yet; ``touched`` is true when
-    a target that existed has been changed. ``unread`` are files not yet compared;
-    ``check`` is the check of the source while it is under way.
-    """
-
-    reporter: Reporter
-    part: Path | None = None
-    touched: bool = False
-    check: SourceCheck | None = None
-    written: list[Written] = field(default_factory=list)
-    unread: list[Written] = field(default_factory=list)
-
-    def note(self, written: Written) -> None:
-        self.written.append(written)
-        self.unread.append(written)
-
-    def poll(self) -> None:
-        """Stop early if the source has been found damaged meanwhile."""
-        if self.check is not None:
-            self.check.poll()
-
-    def discard(self) -> None:
-        """Stop what runs beside, and remove the unfinished file."""
-        if self.check is not None:
-            self.check.end()
-        if self.part is not None:
-            with suppress(OSError):
-                self.part.unlink()
-            self.part = None
-
-    def is_full(self, plan: Plan) -> bool:
-        """Whether the host's filesystem, not the stick's, is what has no space left.
-
-        Programs that write through a pipe do not always say why they failed.
-        """
-        if self.part is None or plan.target is None:
-            return False
-        space = os.statvfs(self.part.parent)
-        return space.f_bavail * space.f_frsize < 1024 * 1024
 
 
 def check_source(step: CheckSource, session: Session) -> None:

@@ -43,7 +43,7 @@ class Errands:
         unpack = [f"zcat in/{name}.{file} >{file}" for file in files]
         self.scripts[name] = "\n".join([*unpack, script])
 
-    def run(self, suite: str, *, seconds: int = 300) -> GuestResult:
+    def run(self, suite: str, *, seconds: int = 900) -> GuestResult:
         """All of them in one guest; what one does wrong is for `results_of` to say."""
         cases = {
             f"case-{name}": f"{LIBRARY}{_MORE}\nset -ex\nd=out/{name}\n{script}\n".encode()

@@ -25,7 +25,7 @@ class GuestResult:
 
 
 def run_guest(
-    suite: str, script: str, inputs: dict[str, bytes], *, seconds: int = 240
+    suite: str, script: str, inputs: dict[str, bytes], *, seconds: int = 900
 ) -> GuestResult:
     """Run a shell script in a guest; ``inputs`` lie in ``/work/in``, results in ``/work/out``.
 

@@ -104,7 +104,7 @@ def prove_medium(
 
 
 def _line(proof: Proof) -> str:
-    """Generation, firmware, overlay, home, swap, what was shown, and the seconds of each boot."""
+    """Generation, kernel, firmware, overlay, home, swap, what was shown, seconds of each boot."""
     boot = proof.boots[-1]
     seconds = [boot.seconds or 0 for boot in proof.boots]
     kind = str(boot.overlay.kind) if boot.overlay and boot.overlay.kind else "-"
@@ -113,11 +113,12 @@ def _line(proof: Proof) -> str:
         home = "partition" if (boot.home.store or "").startswith("partition") else "image"
         home += " LUKS" if boot.home.encrypted else " plain"
     parts = (
-        *(report_of(boot)["generation"], str(proof.firmware), kind, home),
+        *(report_of(boot)["generation"], f"Linux {boot.kernel}".partition("-")[0]),
+        *(str(proof.firmware), kind, home),
         *("swap" if boot.swap else "-", str(proof.showing)),
         f"{sum(seconds):.0f} s: " + " + ".join(f"{each:.0f}" for each in seconds),
     )
-    widths = (7, 12, 10, 16, 5, 10, 0)
+    widths = (7, 14, 12, 10, 16, 5, 10, 0)
     return " ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
 
 

@@ -113,12 +113,12 @@ def _line(proof: Proof) -> str:
         home = "partition" if (boot.home.store or "").startswith("partition") else "image"
         home += " LUKS" if boot.home.encrypted else " plain"
     parts = (
-        *(report_of(boot)["generation"], f"Linux {boot.kernel}".partition("-")[0]),
+        *(report_of(boot)["generation"], (boot.kernel or "-").partition("-")[0].partition("+")[0]),
         *(str(proof.firmware), kind, home),
         *("swap" if boot.swap else "-", str(proof.showing)),
         f"{sum(seconds):.0f} s: " + " + ".join(f"{each:.0f}" for each in seconds),
     )
-    widths = (7, 14, 12, 10, 16, 5, 10, 0)
+    widths = (7, 9, 12, 10, 16, 5, 10, 0)
     return " ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
 
 

@@ -23,7 +23,7 @@ demo: setup-images ## the main job: build a live image (or ISO=path), inspect, i
 
 test: CUTS = --every-cut
 test: lint unit images tools ## everything: linters, unit tests, tests with tools, boots in QEMU
-	$(PYTEST) tests/vm -m vm -n $(VM_JOBS) --durations=10
+	$(PYTEST) tests/vm -m vm -n $(VM_JOBS) --dist worksteal --durations=10
 
 check: lint unit tools ## what to run before each commit: test without the boots
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from liveos.medium.model import PersistenceKind
 from liveos.operations.guests.guest import Guest
 from liveos.operations.prove.proof import BootReport, Proof, Showing
 from liveos.operations.prove.proving import ProveRequest, prove
+from tests import light_luks
 from tests.images.cache import cached
 from tests.images.recipes import Recipe
 
@@ -40,24 +41,35 @@ def iso_of(recipe: Recipe) -> Path:
     return image.iso
 
 
-def install(recipe: Recipe, stick: Path, *options: str, secret: bytes | None = None) -> Path:
+def install(
+    recipe: Recipe, stick: Path, *options: str, secret: bytes | None = None, light: bool = True
+) -> Path:
     """A stick image with the recipe's ISO on it, made by the program as users call it.
 
-    ``secret`` goes to the program by a file, which is gone afterwards.
+    ``secret`` goes to the program by a file, which is gone afterwards. A ``light`` home is one
+    that opens with less work than that of users.
     """
     given = list(options)
     key = stick.with_suffix(".key")
     if secret is not None:
         key.write_bytes(secret)
         given += ["--key-file", str(key)]
-    liveos(*("install", "--yes", "--size", "1G", *given), iso_of(recipe), stick)
+    words = ("install", "--yes", "--size", "1G", *given, str(iso_of(recipe)), str(stick))
+    _run(light_luks.command(*words) if light else _program(*words))
     key.unlink(missing_ok=True)
     return stick
 
 
 def liveos(*arguments: str | Path, status: int = 0) -> str:
     """Run the program; what it printed."""
-    command = [sys.executable, "-m", "liveos", *map(str, arguments)]
+    return _run(_program(*arguments), status)
+
+
+def _program(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "liveos", *map(str, arguments)]
+
+
+def _run(command: Sequence[str], status: int = 0) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
@@ -65,7 +77,7 @@ def liveos(*arguments: str | Path, status: int = 0) -> str:
 
 def boot_on_terminal(medium: Path, *options: str, seconds: int = 600) -> str:
     """What ``liveos boot`` shows on its terminal until the guest has reported; then it is ended."""
-    command = [sys.executable, "-m", "liveos", "boot", "--console", "serial", *options, str(medium)]
+    command = _program("boot", "--console", "serial", *options, medium)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from liveos.errors import UnsupportedError
 from liveos.medium import dracut
+from liveos.medium.home.words import is_home_word, leaves_home_closed
 from liveos.medium.installed import (
     DEFAULT_DIRECTORY,
     DEFAULT_IMAGE,
@@ -75,6 +76,8 @@ def _stays(word: str, installed: Installed) -> bool:
     """Whether a word of the original line is none of those that the installed image gets anew."""
     # Control characters (of a hostile menu) have no place on a kernel line.
     if not word.isprintable() or word in installed.words:
+        return False
+    if leaves_home_closed(installed.words) and is_home_word(word):
         return False
     return word.partition("=")[0] not in _dropped(installed)
 

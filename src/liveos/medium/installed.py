@@ -4,10 +4,11 @@
 The rules are those of boot-contract.md (the ten rules, 1.2, 1.6, 2 (c)).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from liveos.errors import UnsupportedError
 from liveos.medium import dracut
+from liveos.medium.home.words import without_home
 from liveos.medium.model import Family, PersistenceKind
 
 DEFAULT_DIRECTORY = "LiveOS"
@@ -55,6 +56,11 @@ class Installed:
     def uses_overlayfs(self) -> bool:
         """A flat image has nothing else."""
         return self.flat or self.overlay in _OVERLAYFS_KINDS
+
+    @property
+    def forgetful(self) -> "Installed":
+        """The same image, started so that no change is kept: its home stays closed, too."""
+        return replace(self, overlay=None, readonly=False, words=without_home(self.words))
 
     @property
     def release(self) -> int | None:

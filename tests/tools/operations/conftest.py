@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from liveos.host import luks
-from tests.tools.operations.home.sticks import LEAST_COST
+from tests.light_luks import LEAST_COST
 from tests.tools.operations.tiny import make_iso
 
 

@@ -126,6 +126,7 @@ def test_entries_of_its_owner_stay() -> None:
     ]
     (own,) = [line for line in after.splitlines() if "${more}" in line]
     assert "overlay=" not in own
+    assert "nopersistenthome" not in own
     assert own.startswith("\tlinux   /k root=live:UUID=3d5c1f6a-")
     assert own.endswith("# why")
 

@@ -237,6 +237,14 @@ def test_an_entry_without_memory_must_not_keep_anything(play: Play, menu: None) 
     )
 
 
+def test_an_entry_without_memory_must_not_open_the_home(play: Play, menu: None) -> None:
+    with_home = replace(LOST, mounts=LOST.mounts + parse_mounts(HOME))
+    proof = play(with_home, request=ProveRequest(showing=Showing.NO_TRACE))
+    assert proof.problems == (
+        "boot 1: booted so that changes are not kept, yet with a home that keeps them",
+    )
+
+
 def test_a_menu_without_such_an_entry_is_named(
     play: Play, menu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ from liveos.operations.prove.expectation import (
     Expected,
     expect,
     has_encrypted_home,
-    has_home,
 )
 from liveos.operations.prove.home import Home, find_home, find_swaps
 from liveos.operations.prove.observation import MappedDevice, Observation, User, parse_mounts
@@ -76,7 +75,9 @@ def test_the_boot_line_tells_which_image_it_is() -> None:
 def test_whether_there_is_a_home(home: Store | None) -> None:
     medium = stick(home)
     assert expect(medium, "").home == home
-    assert has_home(medium) is (home is not None)
+    assert expect(medium, "nopersistenthome").home is None
+    ours = expect(medium, "liveos.home=/LiveOS/home.img nopersistenthome")
+    assert ours.home == home
     assert has_encrypted_home(medium) is (home is SEALED)
 
 

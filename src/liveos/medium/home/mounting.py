@@ -14,6 +14,13 @@ from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree
 from liveos.medium.home.updates import UpdateFile, update_files
 from liveos.medium.home.user import LIVE_USER, HomeUser, read_user
+from liveos.medium.home.words import (
+    LIVE_DEVICE,
+    NO_HOME,
+    is_home_word,
+    is_swap_word,
+    leaves_home_closed,
+)
 from liveos.medium.model import Family, Image
 
 _LIVESYS = (
@@ -32,8 +39,6 @@ _SYSTEMD_DIRECTORIES = (
 )  # fmt: skip
 _SYSTEMD_LIBRARY = re.compile(r"libsystemd-shared-(\d{1,4})\b.*\.so")
 _EXTRA_SINCE = 254  # systemd.mount-extra= and systemd.swap-extra=, kernel-command-line(7)
-_LIVE_DEVICE = "/run/initramfs/live"
-_HOME_WORDS = frozenset({"liveos.home", "persistenthome", "nopersistenthome"})
 _LIVE_WORDS = frozenset({"rd.live.image", "liveimg"})
 
 
@@ -70,22 +75,6 @@ class LiveSystem:
         if self.livesys is not None and not overlay_used:
             return None
         return self.user or LIVE_USER
-
-
-def is_home_word(word: str) -> bool:
-    """Whether a word on the kernel line says which home is to be mounted."""
-    name, _, value = word.partition("=")
-    if name == "systemd.mount-extra":
-        return value.split(":")[1:2] == ["/home"]
-    return name in _HOME_WORDS
-
-
-def is_swap_word(word: str) -> bool:
-    """Whether a word on the kernel line says which file of the stick is to be swap space."""
-    name, _, value = word.partition("=")
-    if name == "systemd.swap-extra":
-        return value.startswith(f"{_LIVE_DEVICE}/")
-    return name == "liveos.swap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +133,7 @@ def choose_mounting(
         if not encrypted or system.plymouth:
             return _by_livesys(system.livesys, image, partition)
         without = "its livesys has no plymouth, by which it asks for a passphrase"
-        return _by_our_unit(system, image, without, f"liveos.home={place}", "nopersistenthome")
+        return _by_our_unit(system, image, without, f"liveos.home={place}", NO_HOME)
     without = _without(system)
     if encrypted or (system.systemd or 0) < _EXTRA_SINCE:
         return _by_our_unit(system, image, without, f"liveos.home={place}")
@@ -161,7 +150,7 @@ def mounting_of_swap(system: LiveSystem | None, image: Image, directory: str) ->
     place, without = f"/{_below(directory, 'swap.img')}", _without(system)
     if (system.systemd or 0) < _EXTRA_SINCE:
         return _by_our_unit(system, image, without, f"liveos.swap={place}", drop=is_swap_word)
-    word = f"systemd.swap-extra={_LIVE_DEVICE}{place}:nofail"
+    word = f"systemd.swap-extra={LIVE_DEVICE}{place}:nofail"
     return _by_systemd(system, image, without, HomeWay.SWAP_EXTRA, word, drop=is_swap_word)
 
 
@@ -172,7 +161,7 @@ def mount_word(place: str) -> str:
     """
     options = "nofail,x-systemd.before=systemd-user-sessions.service"
     if place.startswith("/"):
-        return f"systemd.mount-extra={_LIVE_DEVICE}{place}:/home:ext4:loop,{options}"
+        return f"systemd.mount-extra={LIVE_DEVICE}{place}:/home:ext4:loop,{options}"
     return f"systemd.mount-extra={place}:/home:ext4:{options}"
 
 
@@ -232,8 +221,12 @@ def _by_our_unit(
 
 
 def _missing(image: Image, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that some entry which starts the image does not have yet; none without a menu."""
-    started = [entry for entry in image.entries if entry.live_source]
+    """The words that some entry which wants a home does not have yet; all without a menu."""
+    started = [
+        entry
+        for entry in image.entries
+        if entry.live_source and not leaves_home_closed(entry.options)
+    ]
     if started and all(word in entry.options for entry in started for word in words):
         return ()
     return words

@@ -126,8 +126,9 @@ def menu_entries(
 ) -> tuple[MenuEntry, ...]:
     """Start; start without memory, if there is one; with basic graphics, if the source can; anew.
 
-    Where the overlay is used read-only, the second entry writes to it. The one that empties the
-    overlay stands last, where nobody comes to by a key too many.
+    Without memory means without the home, too. Where the overlay is used read-only, the second
+    entry writes to it. The one that empties the overlay stands last, where nobody comes to by a
+    key too many.
     """
     kernel, *initrds = (path for _, path in payload.boot_files)
 
@@ -140,8 +141,8 @@ def menu_entries(
     if installed.readonly:
         entries.append(entry(f"{title} (changes are kept)", payload.main, kept))
     if installed.overlay is not None:
-        forgetful = replace(kept, overlay=None)
-        entries.append(entry(f"{title} (changes are not kept)", payload.main, forgetful))
+        forgets = f"{title} (changes are not kept)"
+        entries.append(entry(forgets, payload.main, installed.forgetful))
     if payload.basic is not None:
         entries.append(entry(_title(payload.basic), payload.basic, installed))
     if installed.overlay not in {None, PersistenceKind.DIRECT}:

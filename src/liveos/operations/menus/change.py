@@ -73,9 +73,9 @@ def remembering(menu: ImageMenu, installed: Installed) -> str:
         if block is live[0]:
             more = _further_entries(block, installed)
             text = text[: block.end] + _on_new_line(text[: block.end]) + more + text[block.end :]
-        # An entry of the owner's own that forgets goes on to do so.
+        # An entry of the owner's own that forgets goes on to do so; its home is the owner's affair.
         forgets = some_remember and not _remembers(block)
-        manner = _forgetful(installed) if forgets else installed
+        manner = replace(installed, overlay=None, readonly=False) if forgets else installed
         for line in reversed(block.lines):
             text = _rewritten(text, line, boot_options(line.options, manner))
     return text
@@ -87,7 +87,7 @@ def _further_entries(start: EntryBlock, installed: Installed) -> str:
     if installed.readonly:
         text += _entry(start, start.title + _KEEPS, replace(installed, readonly=False))
     if installed.overlay is not None:
-        text += _entry(start, start.title + _FORGETS, _forgetful(installed))
+        text += _entry(start, start.title + _FORGETS, installed.forgetful)
     return text
 
 
@@ -96,10 +96,6 @@ def _last_entry(start: EntryBlock, installed: Installed) -> str:
         return ""
     kept = replace(installed, readonly=False)
     return _entry(start, _ERASES + start.title, kept, reset=True)
-
-
-def _forgetful(installed: Installed) -> Installed:
-    return replace(installed, overlay=None, readonly=False)
 
 
 def _entries_about_memory(text: str) -> list[EntryBlock]:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from liveos.medium.home.words import leaves_home_closed
 from liveos.medium.installed import DEFAULT_DIRECTORY
 from liveos.medium.model import Medium, Overlay, Store
 
@@ -23,13 +24,9 @@ def expect(medium: Medium | None, cmdline: str) -> Expected:
     directory = directories[-1].strip("/") if directories else DEFAULT_DIRECTORY
     for image in medium.images if medium is not None else ():
         if image.name == directory:
-            return Expected(image.overlay, image.home, image.swap)
+            home = None if leaves_home_closed(cmdline.split()) else image.home
+            return Expected(image.overlay, home, image.swap)
     return Expected()
-
-
-def has_home(medium: Medium | None) -> bool:
-    """Whether an image of the stick has a home of its own."""
-    return medium is not None and any(image.home for image in medium.images)
 
 
 def has_encrypted_home(medium: Medium | None) -> bool:

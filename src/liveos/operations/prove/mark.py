@@ -32,10 +32,20 @@ class Mark:
 
     def leave_in_memory(self, guest: Guest, seen: Observation) -> list[str]:
         """Write the mark into a root whose changes must not be kept, and to a home of its own."""
-        problems = self._write(guest, _places(seen))
-        if find_memory(seen).persistent is not False:
-            problems.append("booted so that changes are not kept, as its entry says, yet they are")
+        return self._write(guest, _places(seen)) + _keeping_problems(seen)
+
+    def leave_no_trace(self, guest: Guest, seen: Observation) -> list[str]:
+        """Write the mark into a root and a home of which neither must be kept."""
+        problems = self._write(guest, (_ROOT, _HOME)) + _keeping_problems(seen)
+        if seen.mount_at("/home"):
+            problems.append("booted so that changes are not kept, yet with a home that keeps them")
         return problems
+
+    def look_for_no_trace(self, guest: Guest, seen: Observation) -> list[str]:
+        """The mark must be gone, from a home of its own, too."""
+        places = [place for place in (_ROOT, _HOME) if self._is_in(guest, place)]
+        found = [f"what was written into {place} is still there" for place in places]
+        return memory_problems(seen) + found
 
     def look_there(self, guest: Guest, seen: Observation) -> list[str]:
         """Look for the marks in a root whose own changes are not kept."""
@@ -86,6 +96,12 @@ def memory_problems(seen: Observation) -> list[str]:
     if memory.status_line in {"Invalid", "Overflow"}:
         return [f"booted, but its overlay takes no more changes: it is {memory.status_line}"]
     return side_effects(seen)
+
+
+def _keeping_problems(seen: Observation) -> list[str]:
+    if find_memory(seen).persistent is False:
+        return []
+    return ["booted so that changes are not kept, as its entry says, yet they are"]
 
 
 def _places(seen: Observation) -> list[Path]:

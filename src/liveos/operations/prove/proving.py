@@ -29,7 +29,7 @@ from liveos.operations.guests.machine import (
 )
 from liveos.operations.guests.menu_edits import edit_menus, is_iso
 from liveos.operations.guests.typing import typeable
-from liveos.operations.prove.expectation import expect, has_encrypted_home, has_home
+from liveos.operations.prove.expectation import expect, has_encrypted_home
 from liveos.operations.prove.mark import Mark
 from liveos.operations.prove.observation import Observation
 from liveos.operations.prove.proof import BootReport, Proof, Showing
@@ -186,7 +186,5 @@ def _not_shown(
         yield "an ISO keeps nothing: whether changes survive was not looked at"
     elif showing is Showing.BOOTS:
         yield "whether changes survive was not asked for, and not looked at"
-    if showing is Showing.NO_TRACE and has_home(medium):
-        yield "the home is no part of the overlay: what is written there is kept by every entry"
     if secret is None and has_encrypted_home(medium):
         yield "whether the encrypted home opens: without --key-file no passphrase was typed"

@@ -45,8 +45,8 @@ def rounds(
         forgetful = _position(entries, "starts without memory", _is_forgetful)
         lost = Mark()
         return [
-            Round(lost.leave_in_memory, forgetful),
-            Round(_both(lost.look_in_vain, mark.leave)),
+            Round(lost.leave_no_trace, forgetful),
+            Round(_both(lost.look_for_no_trace, mark.leave)),
             Round(mark.look),
         ]
     reset = _position(entries, "empties the overlay", _resets)

@@ -8,7 +8,6 @@ MIB = 1 << 20
 UUID = "6c697665-6f73-4000-8000-000000000001"
 OVERLAY = f"overlay-LIVE-{UUID}"
 SKELETON = {".bash rc": b"alias", ".config/deep/settings": b"[a]\n" * 3000}
-LEAST_COST = ("--pbkdf-memory", "32", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1")
 STORE = b"SnAp\1\0\0\0\1\0\0\0\10\0\0\0".ljust(65536, b"\0")
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from liveos.cli.main import main
 from liveos.errors import ExitStatus
+from tests import light_luks
 from tests.tools.operations.home.sticks import (
-    LEAST_COST,
     MIB,
     SKELETON,
     ext4_stick,
@@ -216,11 +216,7 @@ def create_as_nobody(directory: Path, scratch: Path) -> None:
     stick.chmod(0o666)
     key.chmod(0o644)
     words = ["home", "create", str(stick), "--size", "64M", "--key-file", str(key), "--yes"]
-    script = (
-        f"import sys; from liveos.host import luks; luks._KDF_COST = {LEAST_COST};"
-        "from liveos.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    )
-    done = as_nobody(sys.executable, "-c", script, *words)
+    done = as_nobody(*light_luks.command(*words))
     assert done.returncode == 0, done.stderr
     volume = home_on(stick, scratch / "home")
     assert opens(volume, b"geheim")

@@ -10,11 +10,15 @@ from liveos.medium.home.mounting import (
     HomeWay,
     LiveSystem,
     choose_mounting,
-    is_home_word,
-    is_swap_word,
     mount_word,
     mounting_of_swap,
     read_live_system,
+)
+from liveos.medium.home.words import (
+    is_home_word,
+    is_swap_word,
+    leaves_home_closed,
+    without_home,
 )
 from liveos.medium.model import Container, Entry, Family, Firmware, Image, Root
 
@@ -184,6 +188,10 @@ def test_words_that_an_older_home_has_left() -> None:
         mount_word("UUID=1"),
     )
     assert all(map(is_home_word, homes))
+    for word in homes:
+        assert without_home(("quiet", word)) == ("quiet", "nopersistenthome")
+        assert leaves_home_closed((word, "quiet")) is (word == "nopersistenthome")
+        assert not leaves_home_closed((word, "liveos.home=UUID=1"))
     others = ("systemd.mount-extra=/dev/sdb1:/srv:ext4", "liveos.swap=/x", "home", "quiet")
     assert not any(map(is_home_word, others))
     assert not any(map(is_swap_word, [*homes, "systemd.swap-extra=/dev/sda3", "quiet"]))

@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 
 from liveos.medium.home.locate import OpenHome
-from liveos.medium.home.mounting import Mounting, is_home_word
+from liveos.medium.home.mounting import Mounting
+from liveos.medium.home.words import is_home_word, leaves_home_closed
 from liveos.operations.menus.change import change_words
 from liveos.operations.steps.home import RemoveUpdate, WriteUpdate
 from liveos.operations.steps.menus import ReplaceMenu
@@ -39,14 +40,17 @@ def notes_on(found: OpenHome, mounting: Mounting) -> Iterator[str]:
         if found.menu is None:
             yield f"add to the kernel line of each boot entry: {words}"
         else:
-            yield f"each boot entry of the image gets on its kernel line: {words}"
+            yield f"each boot entry that keeps changes gets on its kernel line: {words}"
 
 
 def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[ReplaceMenu]:
     if found.menu is None:
         return
     text = change_words(
-        found.menu, add=words, drop=lambda word: is_home_word(word) and word not in words
+        found.menu,
+        add=words,
+        drop=lambda word: is_home_word(word) and word not in words,
+        only=lambda line: not leaves_home_closed(line),
     )
     if text != found.menu.text:
         yield ReplaceMenu(found.menu.place, text)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from liveos.host.folders.partition import PartitionFolder
 from liveos.medium.home.locate import OpenHome
-from liveos.medium.home.mounting import is_home_word
+from liveos.medium.home.words import is_home_word
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.operations.steps.menus import ReplaceMenu, ReplaceRecord
 

@@ -83,7 +83,7 @@ def plan(overlay: OpenOverlay, subject: Subject, request: RepairRequest) -> Plan
         title, undo = f"repair {subject} into the new file {request.output}", None
     else:
         _require_growth(overlay, mending)
-        undo = _new_undo(request.undo) if request.undo is not None else _free_name(overlay)
+        undo = _new_undo(request.undo) if request.undo is not None else _free_name(overlay, subject)
         title, destroys = f"repair {subject} in place", losses
         notes = (*notes, f"to undo it: liveos overlay restore {undo} --into {subject.spec}")
     step = RepairStore(subject, request.choices, corrections, request.output, undo, request.force)
@@ -230,10 +230,16 @@ def _new_undo(path: Path) -> Path:
     return path
 
 
-def _free_name(overlay: OpenOverlay) -> Path:
-    """Beside the store, or here where that is inside a stick; none is ever overwritten."""
-    folder = overlay.place.folder
-    directory = folder.directory if isinstance(folder, HostFolder) else Path.cwd()
+def _free_name(overlay: OpenOverlay, subject: Subject) -> Path:
+    """Beside the store or the image file that it is in; here where that is a device.
+
+    None is ever overwritten.
+    """
+    folder, medium = overlay.place.folder, Path(subject.spec)
+    if isinstance(folder, HostFolder):
+        directory = folder.directory
+    else:
+        directory = medium.parent if medium.is_file() else Path.cwd()
     usual = directory / f"{overlay.place.name}.undo"
     names = (usual, *(usual.with_name(f"{usual.name}{number}") for number in range(2, 1000)))
     return next((path for path in names if not os.path.lexists(path)), names[-1])

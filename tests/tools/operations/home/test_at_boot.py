@@ -65,10 +65,15 @@ def home(verb: str, stick: Cut, *words: str | Path) -> int:
 
 
 def lines(stick: Cut) -> list[str]:
-    """The kernel lines of the image; the FAT is looked at as it is now."""
+    """The kernel lines that are to open a home; the FAT is looked at as it is now.
+
+    The second entry, which keeps nothing, never does.
+    """
     fresh = stick.now()
     text = run("mcopy", "-i", fresh.esp, "::/liveos/LiveOS/menu.cfg", "-").decode()
-    return [line for line in text.splitlines() if re.match(r" +linux", line)]
+    found = [line for line in text.splitlines() if re.match(r" +linux", line)]
+    assert re.findall(r"\S*home\S*", found[1]) == ["nopersistenthome"]
+    return [found[0], *found[2:]]
 
 
 def live_of(stick: Cut) -> Cut:

@@ -13,6 +13,7 @@ VERBS = {
     "home": "See, make and remove the persistent home.",
     "boot": "Start a medium in a virtual machine.",
     "prove": "Prove that a medium boots, and that it remembers.",
+    "verify": "Compare a medium with what it should be: by sums in it, beside it and on sticks.",
     "tools": "List the external programs and whether they are here.",
 }
 

@@ -109,8 +109,12 @@ QEMU_IO = Tool(
     ("qemu-io",), "qemu-img", "qemu-utils", ("prove",), "writes into throw-away disk layers",
     minimum="6.2",
 )  # fmt: skip
+GPGV = Tool(
+    ("gpgv",), "gnupg2", "gpgv", ("verify",), "judges signatures of checksum files", minimum="2.2"
+)
 
 ALL_TOOLS = (
     SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, RESIZE2FS, MTOOLS, BLKID, CRYPTSETUP, DMSETUP,
     GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
+    GPGV,
 )  # fmt: skip

@@ -4,7 +4,6 @@
 That is the overlay beside it, the words of its menu, and what ``image.json`` notes of both.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +21,11 @@ from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
 from liveos.medium.payloads import Payload, find_payloads
+from liveos.medium.record import find_record
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 
 _READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
-RECORD_NAME = "image.json"
-_MOST_RECORD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def _found(scene: Scene, spec: str, name: str | None) -> Installation:
         installed=_installed(image, volume, directory, payload.node.name),
         targeted=_is_targeted(payload),
         menu=find_image_menu(scene, directory),
-        record=read_record(volume, f"/{directory}/{RECORD_NAME}"),
+        record=read_record(volume, directory),
     )
 
 
@@ -141,13 +139,7 @@ def _kind_in_use(image: Image) -> PersistenceKind | None:
     return image.overlay.kind if used else None
 
 
-def read_record(volume: Volume, path: str) -> Record | None:
-    """The record, if there is one that says anything."""
-    node = volume.find_file(path)
-    if node is None or node.size > _MOST_RECORD:
-        return None
-    try:
-        facts = json.loads(volume.tree.open(node).read_at(0, node.size))
-    except ValueError:
-        return None
-    return Record(place_in(volume, node.path), facts) if isinstance(facts, dict) else None
+def read_record(volume: Volume, directory: str) -> Record | None:
+    """The record of an image, and where it can be changed."""
+    found = find_record(volume, directory)
+    return None if found is None else Record(place_in(volume, found[0].path), found[1])

@@ -1,24 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The images of a medium in short: what each is, what starts it, and what it remembers by."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from liveos.formats.binary import FormatError
 from liveos.medium.images import best_initramfs
 from liveos.medium.inspect import images_of, opened
 from liveos.medium.model import Container, Entry, Image, Kernel, MediumKind
 from liveos.medium.overlay.room import Room, room_of
 from liveos.medium.payloads import Payload, find_payloads
+from liveos.medium.record import find_record, source_label
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 from liveos.report import Finding
 
-_RECORD = "image.json"
-_LARGEST_RECORD = 1 << 20
 _FIRST_WORDS = ("Start ", "Run ", "Boot ")
 
 
@@ -99,21 +95,9 @@ def _is_named(kernel: Kernel, paths: Iterable[str | None]) -> bool:
 def _title(scene: Scene, payload: Payload | None, image: Image) -> str | None:
     if scene.kind is MediumKind.ISO:
         return scene.label
-    recorded = None if payload is None else _recorded_label(payload.volume, payload.directory)
+    found = None if payload is None else find_record(payload.volume, payload.directory)
+    recorded = None if found is None else source_label(found[1])
     return recorded or _entry_title(image.entries) or image.root.label
-
-
-def _recorded_label(volume: Volume, directory: str) -> str | None:
-    """What the record beside an image says of its source, if there is one that can be read."""
-    node = volume.find_file(f"/{directory}/{_RECORD}")
-    if node is None or node.size > _LARGEST_RECORD:
-        return None
-    try:
-        record: Any = json.loads(volume.tree.open(node).read_at(0, node.size))
-        label = record["source"]["label"]
-    except (FormatError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return label if isinstance(label, str) and label else None
 
 
 def _entry_title(entries: Iterable[Entry]) -> str | None:

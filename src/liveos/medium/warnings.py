@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from liveos.formats.programs.pe import Role
 from liveos.medium import dracut
+from liveos.medium.boot_warnings import boot_warnings
 from liveos.medium.bootline import label_problem
 from liveos.medium.memory_warnings import overlay_warnings
 from liveos.medium.model import (
@@ -48,6 +49,7 @@ def find_warnings(medium: Medium) -> Iterator[Finding]:
         yield Finding("no-live-image", Severity.WARNING, "no LiveOS image was found in it")
     for image in medium.images:
         yield from _image_warnings(medium, image)
+    yield from boot_warnings(medium)
     yield from _loader_warnings(medium)
 
 

@@ -37,6 +37,7 @@ WITH_SOURCE = {
     "overlay restore": ["--yes", "{source}", "-o", "{scratch}/store"],
     "overlay status": ["{source}"],
     "prove": ["{source}"],
+    "verify": ["{source}"],
 }
 CHANGING = {
     "home create",

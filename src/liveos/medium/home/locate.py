@@ -19,7 +19,7 @@ from liveos.medium.home.mounting import (
 from liveos.medium.home.updates import StoredUpdate, find_updates
 from liveos.medium.image_menu import ImageMenu, find_image_menu
 from liveos.medium.images import find_images
-from liveos.medium.installation import RECORD_NAME, Record, read_record
+from liveos.medium.installation import Record, read_record
 from liveos.medium.model import Image, Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
@@ -131,7 +131,7 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
         updates_wanted=any(_wants_updates(each, each is image) for each in all_images),
         scene=scene,
         partition=uuid,
-        record=read_record(volume, f"/{directory}/{RECORD_NAME}"),
+        record=read_record(volume, directory),
     )
 
 

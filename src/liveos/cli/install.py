@@ -20,6 +20,30 @@ if TYPE_CHECKING:
     from liveos.operations.plan import Plan
 
 
+class Filesystem(StrEnum):
+    """What LIVE can be."""
+
+    EXT4 = "ext4"
+    BTRFS = "btrfs"
+    XFS = "xfs"
+    F2FS = "f2fs"
+    FAT32 = "fat32"
+
+
+class TableKind(StrEnum):
+    """The kinds of partition tables."""
+
+    GPT = "gpt"
+    MSDOS = "msdos"
+
+
+class LayoutKind(StrEnum):
+    """How many partitions there are."""
+
+    SPLIT = "split"
+    SINGLE = "single"
+
+
 class OverlayKind(StrEnum):
     """How changes are kept; ``auto`` takes what suits the image."""
 
@@ -95,6 +119,27 @@ KernelArguments = Annotated[
 Timeout = Annotated[
     int, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits.")
 ]
+TableOption = Annotated[TableKind, typer.Option("--table", help="The kind of partition table.")]
+LayoutOption = Annotated[
+    LayoutKind,
+    typer.Option("--layout", help="ESP and LIVE apart, or a single FAT32 partition for all."),
+]
+FilesystemOption = Annotated[
+    Filesystem | None,
+    typer.Option(
+        "--filesystem",
+        help="What LIVE is: ext4, or fat32 with --layout single, if nothing is said.",
+        show_default=False,
+    ),
+]
+F2fsFeatures = Annotated[
+    str | None,
+    typer.Option(
+        "--f2fs-features",
+        metavar="LIST",
+        help="Features of mkfs.f2fs, such as extra_attr,compression.",
+    ),
+]
 NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader for BIOS.")]
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not check the source's implanted MD5 sum.")
@@ -118,6 +163,10 @@ def install(
     plain_home: PlainHome = False,
     key_file: KeyFile = None,
     swap: Swap = None,
+    table: TableOption = TableKind.GPT,
+    layout: LayoutOption = LayoutKind.SPLIT,
+    filesystem: FilesystemOption = None,
+    f2fs_features: F2fsFeatures = None,
     label: Label = None,
     name: Name = "LiveOS",
     kernel_args: KernelArguments = None,
@@ -130,10 +179,13 @@ def install(
     """Install an image on a stick, with room to keep changes."""
     from liveos.cli.consent import consent, show_plan
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
+    from liveos.cli.install_layout import live_filesystem
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
+    from liveos.operations.install.layout import Table
     from liveos.sizes import parse_bytes, parse_size
 
+    single = layout is LayoutKind.SINGLE
     request = operation.InstallRequest(
         size=None if size is None else parse_bytes(size),
         erase=erase,
@@ -144,6 +196,9 @@ def install(
         uncompressed=uncompressed,
         home=home_request(home, partition=home_partition, plain=plain_home, key_file=key_file),
         swap=None if swap is None else parse_size(swap),
+        table=Table(table),
+        single=single,
+        filesystem=live_filesystem(filesystem, f2fs_features, single=single),
         label=label,
         name=name,
         kernel_arguments=_kernel_words(kernel_args or ""),
@@ -164,16 +219,19 @@ def install(
 
 def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
     from liveos.host.target import look_at
+    from liveos.medium.drivers import drivers_of
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
     from liveos.medium.inspect import inspect
     from liveos.operations.install import planning as operation
 
-    facts, place, system = inspect(source), look_at(target, source), None
-    if len(facts.images) == 1 and (request.home is not None or request.swap is not None):
+    facts, place, system, drivers = inspect(source), look_at(target, source), None, None
+    if len(facts.images) == 1 and request.looks_into_root:
         with open_root(str(source)) as tree:
             system = None if tree is None else read_live_system(tree)
-    return operation.plan(request, facts, place, system)
+    if len(facts.images) == 1 and request.filesystem.name != "ext4":
+        drivers = drivers_of(facts.images[0])
+    return operation.plan(request, facts, place, system, drivers)
 
 
 def _kernel_words(text: str) -> tuple[str, ...]:

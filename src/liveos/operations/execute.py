@@ -16,15 +16,17 @@ from liveos.host import disk, interrupts
 from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
 from liveos.operations.home.perform.step import perform_home_step
+from liveos.operations.install.gathered import perform_layout_step
 from liveos.operations.install.session import Session
 from liveos.operations.install.step import perform_stick_step
 from liveos.operations.memory.perform import perform_memory_step
 from liveos.operations.menus.perform import perform_menu_step
 from liveos.operations.overlay.perform.convert import perform_convert_step
 from liveos.operations.overlay.perform.step import perform_overlay_step
-from liveos.operations.plan import Plan
+from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.layouts import LayoutStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
@@ -48,20 +50,27 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
     with interrupts.as_exceptions(), _failures(plan, session):
         for number, step in enumerate(plan.steps, 1):
             reporter.step(step.title, number, len(plan.steps))
-            if isinstance(step, OverlayStep):
-                perform_overlay_step(step, reporter)
-            elif isinstance(step, ConvertStep):
-                perform_convert_step(step, reporter)
-            elif isinstance(step, HomeStep):
-                perform_home_step(step, reporter)
-            elif isinstance(step, MenuStep):
-                perform_menu_step(step)
-            elif isinstance(step, MemoryStep):
-                perform_memory_step(step, session)
-            else:
-                perform_stick_step(step, session)
+            _perform(step, session)
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
+
+
+def _perform(step: AnyStep, session: Session) -> None:
+    """Hand a step to its wing."""
+    if isinstance(step, OverlayStep):
+        perform_overlay_step(step, session.reporter)
+    elif isinstance(step, ConvertStep):
+        perform_convert_step(step, session.reporter)
+    elif isinstance(step, HomeStep):
+        perform_home_step(step, session.reporter)
+    elif isinstance(step, MenuStep):
+        perform_menu_step(step)
+    elif isinstance(step, MemoryStep):
+        perform_memory_step(step, session)
+    elif isinstance(step, LayoutStep):
+        perform_layout_step(step, session)
+    else:
+        perform_stick_step(step, session)
 
 
 def _check(plan: Plan) -> None:

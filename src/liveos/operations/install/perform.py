@@ -19,12 +19,13 @@ from liveos.formats.binary import (
 )
 from liveos.formats.programs import grub_pc
 from liveos.host import disk, ext4
+from liveos.host.folders.in_volume import file_in
 from liveos.host.run import run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
 from liveos.host.transfer import ReadAhead, forget_cached, pieces
 from liveos.host.volume_files import sum_on_disk, write_file
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
 from liveos.medium.model import FileRef
 from liveos.operations.install.session import Session, Written
 from liveos.operations.install.source_check import SourceCheck
@@ -76,11 +77,18 @@ def make_directories(step: MakeDirectories) -> None:
         case Ext4Volume() as volume:
             for path in step.paths:
                 ext4.make_directory(volume, path, step.selinux)
+        case StagedVolume() as volume:
+            for path in step.paths:
+                volume.staged(path).mkdir(mode=0o755)
 
 
 def allocate(step: Allocate) -> None:
-    assert isinstance(step.place.volume, Ext4Volume)
-    ext4.allocate(step.place.volume, step.place.path, step.size)
+    if isinstance(step.place.volume, Ext4Volume):
+        ext4.allocate(step.place.volume, step.place.path, step.size)
+        return
+    file = file_in(step.place.volume, step.place.path)
+    with file.folder.create(file.name, step.size):
+        pass  # it reads as zeros
 
 
 def copy(step: Copy, session: Session) -> None:

@@ -6,10 +6,11 @@ stick to stick (`Identities`) is part of the request.
 """
 
 import re
+from pathlib import Path
 
 from liveos.errors import UnsupportedError, UsageError
 from liveos.host import grub
-from liveos.host.target import Target
+from liveos.host.target import Target, TargetKind
 from liveos.host.tools import (
     CRYPTSETUP,
     DEBUGFS,
@@ -21,31 +22,38 @@ from liveos.host.tools import (
     SFDISK,
     Tool,
 )
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import FatVolume
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.installed import Installed, label_problem, refuse
-from liveos.medium.model import Medium, PersistenceKind
+from liveos.medium.model import Image, Medium, PersistenceKind
 from liveos.operations.install import refusals
+from liveos.operations.install.filesystems import LiveFilesystem
+from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.layout import Identities
+from liveos.operations.install.layout_checks import check_filesystem, check_partitions
 from liveos.operations.install.memory import at_boot, check_memory
 from liveos.operations.install.overlay import choose_kind
 from liveos.operations.install.payload import Payload, choose_image, payload_of
 from liveos.operations.install.rooms import room_table, share_rooms
+from liveos.operations.install.scratch import scratch_notes
 from liveos.operations.install.sequence import install_steps
 from liveos.operations.install.stick import InstallRequest, Stick, UsedAtBoot
 from liveos.operations.plan import Plan
 
 _MIB = 1024 * 1024
-_LABEL_LIMIT = 16
 
 
 def plan(
-    request: InstallRequest, source: Medium, target: Target, system: LiveSystem | None = None
+    request: InstallRequest,
+    source: Medium,
+    target: Target,
+    system: LiveSystem | None = None,
+    drivers: frozenset[str] | None = None,
 ) -> Plan:
     """How ``source`` will be installed on ``target``.
 
     ``system`` is what the source's root holds that matters for home and swap; without them nobody
-    needs to look.
+    needs to look. ``drivers`` are the kernel modules in its initramfs, where that matters.
 
     :raises RefusedError: something would be lost that the request does not name.
     :raises NoSpaceError: it does not fit; the least size is named.
@@ -55,23 +63,25 @@ def plan(
     size = refusals.check_target(request.size, target, source, erase=request.erase)
     _check_words(request)
     check_memory(request)
+    check_partitions(request, size)
     image = choose_image(source)
-    kind = None if request.overlay is None else choose_kind(image, request.overlay_kind)
+    used = at_boot(request, image, system)
+    kind = _kind(request, image, used)
     uncompressed = request.uncompressed or kind is PersistenceKind.DIRECT
     payload = payload_of(source, image, request.name, uncompressed=uncompressed)
-    used = at_boot(request, image, system)
+    check_filesystem(request, payload, drivers)
     installed = _installed(request, source, payload, kind, used)
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
-    path = target.part_path if request.size is not None else target.path
+    path, esp = target.part_path if request.size is not None else target.path, rooms.layout.esp
     stick = Stick(
         request=request,
         source=source,
         target=target,
         payload=payload,
         rooms=rooms,
-        esp=FatVolume(path, rooms.layout.esp.offset, rooms.layout.esp.size),
-        live=Ext4Volume(path, rooms.layout.live.offset, rooms.layout.live.size),
+        esp=FatVolume(path, esp.offset, esp.size, esp.name),
+        live=request.filesystem.volume(_place(request, target, path), rooms.layout.live),
         installed=installed,
         at_boot=used,
     )
@@ -79,10 +89,10 @@ def plan(
         title=f"install {source.label or source.path.name} on {target.path}",
         steps=tuple(install_steps(stick)),
         destroys=refusals.losses(target),
-        notes=(*rooms.notes, *_notes(stick)),
+        notes=(*rooms.notes, *scratch_notes(stick), *_notes(stick)),
         needs=_tools(request),
         needs_files=((grub.BOOT_IMAGE, GRUB_MKIMAGE),) if request.bios else (),
-        layout=room_table(payload, rooms),
+        layout=room_table(payload, rooms, request.filesystem),
         source=source.path,
         target=target,
     )
@@ -94,7 +104,23 @@ def _tools(request: InstallRequest) -> tuple[Tool, ...]:
         *(SFDISK, MKFS_FAT, MTOOLS, MKE2FS, DEBUGFS, E2FSCK),
         *((CRYPTSETUP,) if encrypted else ()),
         *((GRUB_MKIMAGE,) if request.bios else ()),
+        *request.filesystem.tools,
     )
+
+
+def _kind(request: InstallRequest, image: Image, used: UsedAtBoot) -> PersistenceKind | None:
+    if request.overlay is None:
+        return None
+    return choose_kind(image, request.overlay_kind, request.filesystem, targeted=used.targeted)
+
+
+def _place(request: InstallRequest, target: Target, path: Path) -> LivePlace:
+    """Scratch space is beside a file, and never on a device that is being written."""
+    scratch = path.with_name(f"{path.name}.tree")
+    if target.kind is TargetKind.DEVICE:
+        # A directory of a name that nobody can guess, made exclusively: gathered.py.
+        scratch = Path("/var/tmp", f"liveos-{request.identities.live_filesystem}")  # noqa: S108 - see above
+    return LivePlace(path, new=request.size is not None, scratch=scratch)
 
 
 def _check_words(request: InstallRequest) -> None:
@@ -109,11 +135,19 @@ def _check_words(request: InstallRequest) -> None:
         return
     if problem := label_problem(label):
         raise UsageError(problem, hint="use letters, digits, - and _")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", label) or len(label) > _LABEL_LIMIT:
+    filesystem = request.filesystem
+    wrong = not re.fullmatch(_signs(filesystem), label) or len(label) > filesystem.label_limit
+    if wrong:
+        signs = "capital letters, digits" if filesystem.label_upper else "letters, digits, '.'"
+        article = "an" if filesystem.name == "ext4" else "a"
         raise UsageError(
-            f"{label!r} cannot be the label of an ext4 filesystem on a stick",
-            hint=f"use at most {_LABEL_LIMIT} letters, digits, '.', '-' and '_'",
+            f"{label!r} cannot be the label of {article} {filesystem.name} filesystem on a stick",
+            hint=f"use at most {filesystem.label_limit} {signs}, '-' and '_'",
         )
+
+
+def _signs(filesystem: LiveFilesystem) -> str:
+    return "[A-Z0-9][A-Z0-9_-]*" if filesystem.label_upper else "[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 
 def _installed(
@@ -125,8 +159,9 @@ def _installed(
 ) -> Installed:
     image = payload.image
     return Installed(
-        uuid=str(request.identities.live_filesystem),
-        label=request.label or _default_label(source.label),
+        uuid=request.filesystem.uuid(request.identities),
+        label=request.label or _default_label(source.label, request.filesystem),
+        filesystem=request.filesystem.name,
         directory=request.name,
         image=payload.root_name,
         flat=image.root.is_flat,
@@ -139,15 +174,18 @@ def _installed(
     )
 
 
-def _default_label(volume_label: str | None) -> str:
-    """The volume label as far as ext4 can hold it and an initramfs can use it.
+def _default_label(volume_label: str | None, filesystem: LiveFilesystem) -> str:
+    """The volume label as far as the filesystem can hold it and an initramfs can use it.
 
     One that is too long ends with a whole word: half a version number would be a wrong one.
     """
-    label = re.sub(r"[^A-Za-z0-9._+-]+", "-", volume_label or "").strip("-._+")
-    if len(label) > _LABEL_LIMIT:
-        whole = re.match(rf".{{1,{_LABEL_LIMIT}}}(?=[-_+])", label)
-        label = whole[0] if whole else label[:_LABEL_LIMIT]
+    label, limit = volume_label or "", filesystem.label_limit
+    if filesystem.label_upper:
+        label = label.upper().replace(".", "-").replace("+", "-")
+    label = re.sub(r"[^A-Za-z0-9._+-]+", "-", label).strip("-._+")
+    if len(label) > limit:
+        whole = re.match(rf".{{1,{limit}}}(?=[-_+])", label)
+        label = whole[0] if whole else label[:limit]
     return label.rstrip("-._+") or "LIVE"
 
 

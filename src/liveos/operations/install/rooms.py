@@ -5,10 +5,18 @@ from collections.abc import Iterator
 
 from liveos.errors import NoSpaceError
 from liveos.formats import swap
-from liveos.host.volumes import BLOCK, ext4_capacity, ext4_size
+from liveos.host.volumes import BLOCK
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import PersistenceKind
-from liveos.operations.install.layout import ALIGNMENT, Layout, lay_out, least_size, with_home
+from liveos.operations.install.filesystems import LiveFilesystem, size_for
+from liveos.operations.install.layout import (
+    ALIGNMENT,
+    Layout,
+    Shape,
+    lay_out,
+    least_size,
+    with_home,
+)
 from liveos.operations.install.overlay import most_useful, store_size
 from liveos.operations.install.payload import Payload
 from liveos.operations.install.sizes import Shares, Wish, Wishes, least_room, share_out
@@ -19,6 +27,7 @@ _MIB = 1 << 20
 _RECORD_SIZE = 64 * 1024
 _EXTENTS = 64 * 1024  # what the extent tree of a file may need
 _PIECES = 3  # overlay, home, swap
+_BOOT_SPARE = 4 * _MIB  # menus, and an initramfs that grows
 
 
 def share_rooms(
@@ -33,26 +42,42 @@ def share_rooms(
     :raises NoSpaceError: it does not fit, or a piece would be of no use; names the least size.
     :raises UsageError: no stick whatever could be divided like this.
     """
-    wishes = _wishes(request, payload, kind)
-    contents = _contents_size(payload, updates)
+    wishes, shape = _wishes(request, payload, kind), _shape(request)
+    contents = _contents_size(payload, updates, single=shape.single)
     needed = contents + least_room(wishes)
-    layout = lay_out(size, payload.boot_size, request.identities)
-    if layout is None or ext4_capacity(layout.live.size) < needed:
-        raise _too_small(payload, size, layout, wishes, needed)
-    shares = share_out(ext4_capacity(layout.live.size) - contents, wishes)
+    layout = lay_out(size, payload.boot_size, request.identities, shape)
+    filesystem = request.filesystem
+    live = max(filesystem.least, size_for(filesystem, needed))
+    if (
+        layout is None
+        or layout.live.size < filesystem.least
+        or (filesystem.capacity(layout.live.size) < needed)
+    ):
+        least = least_size(payload.boot_size, live, shape)
+        raise _too_small(payload, size, layout, wishes, least)
+    room = filesystem.capacity(layout.live.size) - contents
+    shares = share_out(room, wishes, largest_file=filesystem.largest_file)
     return _rooms(request, layout, shares, kind)
 
 
-def room_table(payload: Payload, rooms: Rooms) -> tuple[tuple[str, int], ...]:
+def _shape(request: InstallRequest) -> Shape:
+    return Shape(table=request.table, single=request.single)
+
+
+def room_table(
+    payload: Payload, rooms: Rooms, filesystem: LiveFilesystem
+) -> tuple[tuple[str, int], ...]:
     """Where the space goes: partitions, and behind ``:`` what lies in one."""
+    esp = rooms.layout.esp.name
     home = None if rooms.layout.home else rooms.home
     pieces = (("overlay", rooms.overlay), ("home.img", home), ("swap.img", rooms.swap))
     inner = [(payload.root_name, payload.root_size)]
     inner += [(name, size) for name, size in pieces if size is not None]
-    free = ext4_capacity(rooms.layout.live.size) - sum(_blocks(size) for _, size in inner)
+    free = filesystem.capacity(rooms.layout.live.size) - sum(_blocks(size) for _, size in inner)
+    free -= payload.boot_size if rooms.layout.is_single else 0
     return (
         *rooms.layout.table(),
-        ("ESP: kernel, initramfs, loaders", payload.boot_size),
+        (f"{esp}: kernel, initramfs, loaders", payload.boot_size),
         *((f"LIVE: {name}", size) for name, size in inner),
         ("LIVE: free", max(0, free)),
     )
@@ -78,20 +103,20 @@ def _aligned(wish: Wish) -> Wish:
     return wish
 
 
-def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...]) -> int:
+def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...], *, single: bool) -> int:
     """Bytes of LIVE that are not memory."""
     texts = sum(_blocks(len(file.text)) for file in updates)
-    return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS
+    boot = payload.boot_size + _BOOT_SPARE if single else 0
+    return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS + boot
 
 
 def _too_small(
-    payload: Payload, size: int, layout: Layout | None, wishes: Wishes, needed: int
+    payload: Payload, size: int, layout: Layout | None, wishes: Wishes, least: int
 ) -> NoSpaceError:
     table = layout.table() if layout else (("ESP", payload.boot_size),)
     parts = ", ".join(f"{name} {format_size(part)}" for name, part in table)
     *first, last = (f"{format_size(payload.root_size)} of image", *_words(wishes))
     contents = f"{', '.join(first)} and {last}" if first else last
-    least = least_size(payload.boot_size, ext4_size(needed))
     return NoSpaceError(
         f"{format_size(size)} is too small ({parts}): LIVE must hold {contents}",
         hint=f"the least size is {-(-least // _MIB)}M",

@@ -9,8 +9,9 @@ import re
 
 from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
-from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
+from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume
 from liveos.operations.install import refusals
+from liveos.operations.install.filesystems import Making, Naming
 from liveos.operations.install.live_contents import (
     home_steps,
     memory_record,
@@ -82,18 +83,19 @@ def _prepare(stick: Stick) -> list[Step]:
     return steps
 
 
-def _make_filesystems(stick: Stick) -> list[Step]:
+def _make_filesystems(stick: Stick) -> list[AnyStep]:
     identities = stick.request.identities
+    make_live = _making(stick).before
+    marks = (Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT), Sync(stick.esp.path))
+    if stick.layout.is_single:
+        return [*make_live, *marks]
     make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
-    make_live = stick.live.make(
-        stick.installed.label, identities.live_filesystem, features(stick.payload)
-    )
-    return [
-        Run("Make the ESP (FAT32)", make_esp),
-        Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT),
-        Sync(stick.esp.path),
-        Run("Make the LIVE filesystem (ext4)", make_live),
-    ]
+    return [Run("Make the ESP (FAT32)", make_esp), *marks, *make_live]
+
+
+def _making(stick: Stick) -> Making:
+    naming = Naming(stick.installed.label, stick.request.identities, features(stick.payload))
+    return stick.request.filesystem.steps(stick.live, naming)
 
 
 def features(payload: Payload) -> str:
@@ -117,11 +119,15 @@ def _fill_live(stick: Stick) -> list[AnyStep]:
 def _fill_esp(stick: Stick) -> list[Step]:
     request, payload, esp = stick.request, stick.payload, stick.esp
     own = (menu.DIRECTORY, menu.image_directory(request.name))
-    directories = (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
+    directories = tuple(
+        # On a single FAT, "/liveos" may be there already: it is "/LiveOS".
+        path
+        for path in (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
+        if not (stick.layout.is_single and path.casefold() == stick.directory.casefold())
+    )
     entries = menu_entries(payload, stick.installed, request.kernel_arguments)
     image_menu = menu.image_menu(entries, payload.efi_verb)
-    identities = request.identities
-    stick_menu = menu.stick_menu((request.name,), identities.esp_uuid, request.timeout)
+    stick_menu = menu.stick_menu((request.name,), stick.esp_uuid, request.timeout)
     return [
         MakeDirectories(esp, directories),
         *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
@@ -150,25 +156,25 @@ def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _check_contents(stick: Stick) -> list[Step]:
-    path = stick.esp.path
+def _check_contents(stick: Stick) -> list[AnyStep]:
+    path, live = stick.esp.path, stick.live
     waits = stick.makes_file and stick.checks_source
     return [
+        *_making(stick).after,
         Sync(path),
         ReadBack(path),
-        Run("Check the LIVE filesystem", stick.live.check()),
+        *([Run("Check the LIVE filesystem", live.check())] if isinstance(live, Ext4Volume) else []),
         *([AwaitCheck(stick.source.path)] if waits else []),
     ]
 
 
 def _make_bootable(stick: Stick) -> list[Step]:
     """The loaders come when everything that they could start has been read back."""
-    path, bios_boot = stick.esp.path, stick.layout.bios_boot
+    path, (offset, size) = stick.esp.path, stick.layout.core
     steps: list[Step] = []
     if stick.request.bios:
-        search = grub.embedded_configuration(stick.request.identities.esp_uuid)
-        build = grub.build_core()
-        steps.append(InstallCore(path, bios_boot.offset, bios_boot.size, build, search))
+        search = grub.embedded_configuration(stick.esp_uuid)
+        steps.append(InstallCore(path, offset, size, grub.build_core(), search))
     loaders = [Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders]
     return [*steps, *loaders, Sync(path), ReadBack(path)] if loaders else steps
 
@@ -180,7 +186,7 @@ def _finish(stick: Stick) -> list[Step]:
     steps: list[Step] = [
         Remove(Place(stick.esp, _UNFINISHED)),
         Sync(path),
-        WriteBootCode(path, boot_image, stick.layout.bios_boot.offset),
+        WriteBootCode(path, boot_image, stick.layout.core[0]),
     ]
     if stick.makes_file:
         replaces = stick.target.size is not None

@@ -2,6 +2,7 @@
 """What is known only while a plan is carried out."""
 
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +27,15 @@ class Written:
 class Session:
     """What is known only while a plan is carried out.
 
-    ``part`` is the file that is being made and has not got its name yet; ``touched`` is true when
+    ``part`` is the file that is being made and has not got its name yet, ``scratch`` a directory
+    in which the files of a filesystem are gathered; ``touched`` is true when
     a target that existed has been changed. ``unread`` are files not yet compared;
     ``check`` is the check of the source while it is under way.
     """
 
     reporter: Reporter
     part: Path | None = None
+    scratch: Path | None = None
     touched: bool = False
     check: SourceCheck | None = None
     written: list[Written] = field(default_factory=list)
@@ -55,6 +58,9 @@ class Session:
             with suppress(OSError):
                 self.part.unlink()
             self.part = None
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch = None
 
     def is_full(self, plan: Plan) -> bool:
         """Whether the host's filesystem, not the stick's, is what has no space left.

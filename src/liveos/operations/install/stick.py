@@ -4,13 +4,14 @@
 from dataclasses import dataclass, field
 
 from liveos.host.target import Target
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import FatVolume, Volume
 from liveos.medium.home.mounting import Mounting
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.home.user import HomeUser
 from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
-from liveos.operations.install.layout import Identities, Layout
+from liveos.operations.install.filesystems import Ext4, LiveFilesystem
+from liveos.operations.install.layout import Identities, Layout, Table
 from liveos.operations.install.payload import Payload
 from liveos.operations.install.sizes import AUTO, Wish
 
@@ -32,7 +33,8 @@ class InstallRequest:
     With ``readonly`` the overlay is used, but not written to unless the menu is told so.
     ``temporary`` is the size, in bytes, of the store in memory where changes are not kept.
     ``uncompressed`` unpacks the root. ``label`` is that of the LIVE partition, ``name`` the image's
-    directory there. ``timeout`` is how many seconds the boot menu waits.
+    directory there. ``timeout`` is how many seconds the boot menu waits. ``filesystem`` is that of
+    LIVE; a ``single`` partition is ESP and LIVE in one.
     """
 
     identities: Identities = field(default_factory=Identities.random)
@@ -49,8 +51,17 @@ class InstallRequest:
     name: str = "LiveOS"
     kernel_arguments: tuple[str, ...] = ()
     bios: bool = True
+    table: Table = Table.GPT
+    filesystem: LiveFilesystem = field(default_factory=Ext4)
+    single: bool = False
     verify: bool = True
     timeout: int = 5
+
+    @property
+    def looks_into_root(self) -> bool:
+        """Whether a plan needs to know what the root of the image holds."""
+        labelled = self.overlay is not None and self.filesystem.copies > 0
+        return self.home is not None or self.swap is not None or labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,7 @@ class Stick:
     payload: Payload
     rooms: Rooms
     esp: FatVolume
-    live: Ext4Volume
+    live: Volume
     installed: Installed
     at_boot: UsedAtBoot
 
@@ -120,6 +131,11 @@ class Stick:
     @property
     def directory(self) -> str:
         return f"/{self.request.name}"
+
+    @property
+    def esp_uuid(self) -> str:
+        """By what GRUB finds the partition with the menus."""
+        return self.installed.uuid if self.layout.is_single else self.request.identities.esp_uuid
 
     @property
     def checks_source(self) -> bool:

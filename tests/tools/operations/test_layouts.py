@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sticks of other tables and filesystems, made by an ordinary user and judged by other programs."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from liveos.errors import NoSpaceError, UnsupportedError
+from liveos.host.target import look_at
+from liveos.medium.home.mounting import LiveSystem
+from liveos.medium.model import PersistenceKind
+from liveos.operations.execute import execute
+from liveos.operations.install.filesystems import Btrfs, F2fs, Fat32, LiveFilesystem, Xfs
+from liveos.operations.install.layout import Table, serial_text
+from liveos.operations.install.planning import InstallRequest, plan
+from liveos.operations.plan import Plan
+from liveos.sizes import Size
+from tests.tools.operations.tiny import MIB, contents, facts, run
+from tests.unit.operations.sources import IDENTITIES
+
+pytestmark = pytest.mark.tools
+
+SIZE = 512 * MIB
+UUID = str(IDENTITIES.live_filesystem)
+SERIAL = serial_text(IDENTITIES.live_serial)
+NO_SELINUX = LiveSystem(systemd=252)
+ROOT = "/LiveOS/squashfs.img"
+
+
+def made(iso: Path, target: Path, **changes: object) -> Path:
+    execute(planned(iso, target, **changes))
+    return target
+
+
+def planned(iso: Path, target: Path, **changes: object) -> Plan:
+    wishes: dict[str, object] = {"size": SIZE, "overlay": Size(bytes=20 * MIB), **changes}
+    request = InstallRequest(identities=IDENTITIES, **wishes)  # type: ignore[arg-type]
+    return plan(request, facts(iso), look_at(target, iso), NO_SELINUX)
+
+
+def partitions(stick: Path) -> list[dict[str, object]]:
+    run("sfdisk", "--verify", stick)
+    table = json.loads(run("sfdisk", "--json", stick))["partitiontable"]
+    found: list[dict[str, object]] = table["partitions"]
+    return found
+
+
+def cut(stick: Path, part: dict[str, object], to: Path) -> Path:
+    start, size = int(str(part["start"])), int(str(part["size"]))
+    numbers = (f"skip={start}", f"count={size}")
+    run("dd", f"if={stick}", f"of={to}", "bs=512", *numbers, "conv=sparse", "status=none")
+    os.truncate(to, size * 512)
+    return to
+
+
+def read_btrfs(live: Path, path: str) -> bytes:
+    to = live.with_suffix(".restored")
+    to.mkdir(exist_ok=True)
+    run("btrfs", "restore", live, to)
+    return (to / path.lstrip("/")).read_bytes()
+
+
+def read_xfs(live: Path, path: str) -> bytes:
+    """By the places that xfs_db tells; what it calls reserved reads as zeros."""
+    said = run("xfs_db", "-r", "-c", f"path {path}", "-c", "print core.size", "-c", "bmap", live)
+    size = int(re.search(rb"core.size = (\d+)", said)[1])  # type: ignore[index]
+    group = int(run("xfs_db", "-r", "-c", "sb 0", "-c", "print agblocks", live).split()[-1])
+    rows = re.findall(rb"offset (\d+) startblock \d+ \((\d+)/(\d+)\) count (\d+) flag (\d)", said)
+    disk, data = live.read_bytes(), b""
+    for row in rows:
+        _, ag, block, count, reserved = map(int, row)
+        place = (ag * group + block) * 4096
+        data += bytes(count * 4096) if reserved else disk[place : place + count * 4096]
+    return data[:size]
+
+
+def read_fat(live: Path, path: str) -> bytes:
+    return run("mcopy", "-i", live, f"::{path}", "-")
+
+
+CHECKS = {
+    "btrfs": ("btrfs", "check", "--readonly", "--check-data-csum"),
+    "xfs": ("xfs_repair", "-n"),
+    "f2fs": ("fsck.f2fs", "--dry-run"),
+    "vfat": ("fsck.fat", "-n"),
+}
+CASES: dict[str, tuple[LiveFilesystem, Table, Callable[[Path, str], bytes] | None]] = {
+    "btrfs": (Btrfs(), Table.GPT, read_btrfs),
+    "xfs": (Xfs(), Table.MSDOS, read_xfs),
+    "f2fs": (F2fs(), Table.GPT, None),
+    "f2fs-features": (F2fs(("extra_attr", "compression")), Table.MSDOS, None),
+    "fat32": (Fat32(), Table.GPT, read_fat),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_other_programs_find_what_was_put_there(name: str, iso: Path, tmp_path: Path) -> None:
+    filesystem, table, read = CASES[name]
+    stick = made(iso, tmp_path / "stick.img", filesystem=filesystem, table=table)
+    assert [path.name for path in tmp_path.iterdir()] == ["stick.img"]
+    *_, esp, live = partitions(stick)
+    run("fsck.fat", "-n", cut(stick, esp, tmp_path / "esp"))
+    inside = cut(stick, live, tmp_path / "live")
+    run(*CHECKS[filesystem.name], inside)
+    facts_of = run("blkid", "-p", "-o", "export", inside).decode()
+    assert f"TYPE={filesystem.name}\n" in facts_of
+    assert f"UUID={SERIAL if name == 'fat32' else UUID}\n" in facts_of
+    assert "LABEL=TINY-LIVE\n" in facts_of
+    if read is not None:
+        assert read(inside, ROOT) == contents(ROOT)
+        record = json.loads(read(inside, "/LiveOS/image.json"))
+        assert record["overlay"]["kind"] == filesystem.kinds[0]
+
+
+@pytest.mark.parametrize("filesystem", [Xfs(), Fat32()])
+def test_a_snapshot_store_is_blank(filesystem: LiveFilesystem, iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", filesystem=filesystem)
+    inside = cut(stick, partitions(stick)[-1], tmp_path / "live")
+    name = f"/LiveOS/overlay-TINY-LIVE-{SERIAL if filesystem.name == 'vfat' else UUID}"
+    read = read_xfs if filesystem.name == "xfs" else read_fat
+    assert read(inside, name) == bytes(20 * MIB)
+
+
+def test_btrfs_of_a_user_belongs_to_root(iso: Path, tmp_path: Path) -> None:
+    """mkfs.btrfs takes over the owner of the files that it is given."""
+    stick = made(iso, tmp_path / "stick.img", filesystem=Btrfs(), overlay=None)
+    inside = cut(stick, partitions(stick)[-1], tmp_path / "live")
+    dump = run("btrfs", "inspect-internal", "dump-tree", "-t", "5", inside).decode()
+    owners = set(re.findall(r"uid (\d+) gid (\d+)", dump))
+    assert owners == {("0", "0")}
+
+
+def test_old_bytes_do_not_show(iso: Path, tmp_path: Path) -> None:
+    target = tmp_path / "old.img"
+    target.write_bytes(b"\xa5" * SIZE)
+    stick = made(iso, target, filesystem=Xfs(), size=None, erase=True)
+    inside = cut(stick, partitions(stick)[-1], tmp_path / "live")
+    run("xfs_repair", "-n", inside)
+    assert read_xfs(inside, f"/LiveOS/overlay-TINY-LIVE-{UUID}") == bytes(20 * MIB)
+    assert read_xfs(inside, ROOT) == contents(ROOT)
+
+
+def test_a_single_partition_holds_everything(iso: Path, tmp_path: Path) -> None:
+    stick = made(
+        iso, tmp_path / "s.img", size=96 * MIB, single=True, filesystem=Fat32(), table=Table.MSDOS
+    )
+    (only,) = partitions(stick)
+    assert only["type"] == "c"
+    assert only["bootable"]
+    inside = cut(stick, only, tmp_path / "live")
+    run("fsck.fat", "-n", inside)
+    assert read_fat(inside, ROOT) == contents(ROOT)
+    assert read_fat(inside, "/liveos/LiveOS/vmlinuz") == contents("/images/pxeboot/vmlinuz")
+    assert f"--set=root {SERIAL}" in read_fat(inside, "/EFI/BOOT/grub.cfg").decode()
+    assert f"root=live:UUID={SERIAL}" in read_fat(inside, "/liveos/LiveOS/menu.cfg").decode()
+
+
+def test_an_msdos_table_has_grub_before_its_first_partition(iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", table=Table.MSDOS)
+    esp, live = partitions(stick)
+    assert (esp["type"], live["type"]) == ("ef", "83")
+    assert esp["bootable"]
+    disk = stick.read_bytes()
+    assert int.from_bytes(disk[0x5C:0x64], "little") == 1  # GRUB's boot.S: where its core begins
+    sectors = int.from_bytes(disk[512 + 508 : 512 + 510], "little")
+    assert any(disk[512 * sectors : 512 * (sectors + 1)])
+    assert sectors < int(str(esp["start"]))
+
+
+def test_the_least_size_of_each_filesystem_is_enough(iso: Path, tmp_path: Path) -> None:
+    for filesystem in (Btrfs(), Xfs(), F2fs(), Fat32()):
+        with pytest.raises(NoSpaceError) as error:
+            planned(iso, tmp_path / "stick.img", filesystem=filesystem, size=64 * MIB)
+        least = int(re.search(r"(\d+)M", str(error.value.hint))[1])  # type: ignore[index]
+        stick = made(iso, tmp_path / "stick.img", filesystem=filesystem, size=least * MIB)
+        run(*CHECKS[filesystem.name], cut(stick, partitions(stick)[-1], tmp_path / "live"))
+        stick.unlink()
+        (tmp_path / "live").unlink()
+
+
+def test_selinux_keeps_a_directory_off_what_cannot_be_labelled(iso: Path, tmp_path: Path) -> None:
+    request = InstallRequest(size=SIZE, filesystem=Xfs(), overlay_kind=PersistenceKind.DIRECTORY)
+    with pytest.raises(UnsupportedError, match="SELinux"):
+        plan(request, facts(iso), look_at(tmp_path / "stick.img", iso), None)

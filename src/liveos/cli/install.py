@@ -37,6 +37,14 @@ class TableKind(StrEnum):
     MSDOS = "msdos"
 
 
+class BootloaderKind(StrEnum):
+    """What starts a stick."""
+
+    GRUB = "grub"
+    SYSLINUX = "syslinux"
+    EFI_STUB = "efi-stub"
+
+
 class LayoutKind(StrEnum):
     """How many partitions there are."""
 
@@ -140,6 +148,13 @@ F2fsFeatures = Annotated[
         help="Features of mkfs.f2fs, such as extra_attr,compression.",
     ),
 ]
+BootloaderOption = Annotated[
+    BootloaderKind,
+    typer.Option(
+        "--bootloader",
+        help="What starts it: grub; syslinux on BIOS; or on UEFI a kernel by itself, efi-stub.",
+    ),
+]
 NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader for BIOS.")]
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not check the source's implanted MD5 sum.")
@@ -167,6 +182,7 @@ def install(
     layout: LayoutOption = LayoutKind.SPLIT,
     filesystem: FilesystemOption = None,
     f2fs_features: F2fsFeatures = None,
+    bootloader: BootloaderOption = BootloaderKind.GRUB,
     label: Label = None,
     name: Name = "LiveOS",
     kernel_args: KernelArguments = None,
@@ -179,7 +195,7 @@ def install(
     """Install an image on a stick, with room to keep changes."""
     from liveos.cli.consent import consent, show_plan
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
-    from liveos.cli.install_layout import live_filesystem
+    from liveos.cli.install_layout import bootloader_named, live_filesystem
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.operations.install.layout import Table
@@ -199,6 +215,7 @@ def install(
         table=Table(table),
         single=single,
         filesystem=live_filesystem(filesystem, f2fs_features, single=single),
+        bootloader=bootloader_named(bootloader),
         label=label,
         name=name,
         kernel_arguments=_kernel_words(kernel_args or ""),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from liveos.errors import UsageError
 
 if TYPE_CHECKING:
+    from liveos.operations.install.bootloaders import Bootloader
     from liveos.operations.install.filesystems import LiveFilesystem
 
 
@@ -31,6 +32,15 @@ def live_filesystem(
         "fat32": filesystems.Fat32(),
     }
     return others[name]
+
+
+def bootloader_named(name: str) -> "Bootloader":
+    """What starts the stick."""
+    from liveos.operations.install.bootloaders import EfiStub, Grub, Syslinux
+
+    if name == "syslinux":
+        return Syslinux()
+    return EfiStub() if name == "efi-stub" else Grub()
 
 
 def _features(words: str | None) -> tuple[str, ...]:

@@ -131,9 +131,17 @@ SLOAD_F2FS = Tool(
     ("sload.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "puts files into F2FS", ("-V",)
 )
 FSCK_F2FS = Tool(("fsck.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "checks F2FS", ("-V",))
+SYSLINUX = Tool(
+    ("syslinux",), "syslinux syslinux-nonlinux", "syslinux syslinux-common", ("install",),
+    "makes FAT start on BIOS", minimum="6.03",
+)  # fmt: skip
+OBJCOPY = Tool(
+    ("objcopy",), "binutils systemd-boot-unsigned", "binutils systemd-boot-efi", ("install",),
+    "builds unified kernel images", minimum="2.35",
+)  # fmt: skip
 
 ALL_TOOLS = (
     SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, RESIZE2FS, MTOOLS, BLKID, CRYPTSETUP, DMSETUP,
     GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO, GPGV, MKFS_BTRFS, BTRFS, MKFS_XFS, XFS_DB, XFS_REPAIR,
-    MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS,
+    MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS, SYSLINUX, OBJCOPY,
 )  # fmt: skip

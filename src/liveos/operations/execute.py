@@ -17,6 +17,7 @@ from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
 from liveos.operations.home.perform.step import perform_home_step
 from liveos.operations.install.gathered import perform_layout_step
+from liveos.operations.install.loaders import perform_loader_step
 from liveos.operations.install.session import Session
 from liveos.operations.install.step import perform_stick_step
 from liveos.operations.memory.perform import perform_memory_step
@@ -27,6 +28,7 @@ from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
 from liveos.operations.steps.layouts import LayoutStep
+from liveos.operations.steps.loaders import LoaderStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
@@ -67,6 +69,8 @@ def _perform(step: AnyStep, session: Session) -> None:
         perform_menu_step(step)
     elif isinstance(step, MemoryStep):
         perform_memory_step(step, session)
+    elif isinstance(step, LoaderStep):
+        perform_loader_step(step, session)
     elif isinstance(step, LayoutStep):
         perform_layout_step(step, session)
     else:

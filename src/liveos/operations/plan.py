@@ -13,12 +13,15 @@ from liveos.host.tools import Tool
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
 from liveos.operations.steps.layouts import LayoutStep
+from liveos.operations.steps.loaders import LoaderStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
 from liveos.operations.steps.stick import Step
 
-AnyStep = Step | LayoutStep | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep
+AnyStep = (
+    Step | LayoutStep | LoaderStep | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep
+)
 """All that plans are made of."""
 
 

@@ -5,15 +5,19 @@ import json
 import os
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from liveos.errors import NoSpaceError, UnsupportedError
+from liveos.host import syslinux
 from liveos.host.target import look_at
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.model import PersistenceKind
 from liveos.operations.execute import execute
+from liveos.operations.guests.menu_edits import edit_menus
+from liveos.operations.install.bootloaders import EfiStub, Syslinux
 from liveos.operations.install.filesystems import Btrfs, F2fs, Fat32, LiveFilesystem, Xfs
 from liveos.operations.install.layout import Table, serial_text
 from liveos.operations.install.planning import InstallRequest, plan
@@ -172,7 +176,7 @@ def test_an_msdos_table_has_grub_before_its_first_partition(iso: Path, tmp_path:
 
 
 def test_the_least_size_of_each_filesystem_is_enough(iso: Path, tmp_path: Path) -> None:
-    for filesystem in (Btrfs(), Xfs(), F2fs(), Fat32()):
+    for filesystem in (Btrfs(), F2fs()):
         with pytest.raises(NoSpaceError) as error:
             planned(iso, tmp_path / "stick.img", filesystem=filesystem, size=64 * MIB)
         least = int(re.search(r"(\d+)M", str(error.value.hint))[1])  # type: ignore[index]
@@ -186,3 +190,69 @@ def test_selinux_keeps_a_directory_off_what_cannot_be_labelled(iso: Path, tmp_pa
     request = InstallRequest(size=SIZE, filesystem=Xfs(), overlay_kind=PersistenceKind.DIRECTORY)
     with pytest.raises(UnsupportedError, match="SELinux"):
         plan(request, facts(iso), look_at(tmp_path / "stick.img", iso), None)
+
+
+@pytest.mark.parametrize("table", Table)
+def test_syslinux_starts_the_marked_partition(table: Table, iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", size=192 * MIB, table=table, bootloader=Syslinux())
+    parts = partitions(stick)
+    esp, disk = parts[-2], stick.read_bytes()
+    name = "gptmbr.bin" if table is Table.GPT else "mbr.bin"
+    code = (syslinux.installed().boot_code / name).read_bytes()
+    assert disk[: len(code)] == code
+    assert esp["attrs"] == "LegacyBIOSBootable" if table is Table.GPT else esp["bootable"]
+    inside = cut(stick, esp, tmp_path / "esp")
+    run("fsck.fat", "-n", inside)
+    boot_sector = inside.read_bytes()[:512]
+    assert boot_sector[3:11] == b"SYSLINUX"  # its name in the BIOS parameter block
+    assert b"ldlinux.sys" in run("mdir", "-b", "-a", "-i", inside, "::/syslinux")
+    assert read_fat(inside, "/syslinux/ldlinux.c32")
+    menu = read_fat(inside, "/syslinux/syslinux.cfg").decode()
+    assert "INCLUDE /liveos/LiveOS/syslinux.cfg" in menu
+    entries = read_fat(inside, "/liveos/LiveOS/syslinux.cfg").decode()
+    assert f"APPEND root=live:UUID={UUID} " in entries
+    assert "LINUX /liveos/LiveOS/vmlinuz\n  INITRD /liveos/LiveOS/initrd.img\n" in entries
+
+
+def test_a_unified_kernel_image_has_everything_in_it(iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", bootloader=EfiStub(), kernel_arguments=("extra=1",))
+    inside = cut(stick, partitions(stick)[-2], tmp_path / "esp")
+    programs = run("mdir", "-b", "-i", inside, "::/EFI/BOOT").decode().split()
+    assert [path for path in programs if path.endswith(".EFI")] == ["::/EFI/BOOT/BOOTX64.EFI"]
+    image = tmp_path / "image.efi"
+    image.write_bytes(read_fat(inside, "/EFI/BOOT/BOOTX64.EFI"))
+    assert section(image, ".linux").startswith(contents("/images/pxeboot/vmlinuz"))
+    assert section(image, ".initrd").startswith(contents("/images/pxeboot/initrd.img"))
+    line = section(image, ".cmdline")
+    assert len(line) == 4096
+    assert line.rstrip(b"\0").decode().startswith(f"root=live:UUID={UUID} ")
+    assert line.rstrip(b"\0").endswith(b" extra=1")
+    # Sections that overlap would be overwritten when the firmware loads them.
+    rows = re.findall(
+        r"^ +\d+ \S+ +(\w+)  (\w+)", run("objdump", "-h", image).decode(), re.MULTILINE
+    )
+    places = sorted((int(address, 16), int(size, 16)) for size, address in rows)
+    assert all(a + size <= b for (a, size), (b, _) in pairwise(places))
+
+
+def section(image: Path, name: str) -> bytes:
+    to = image.with_suffix(name)
+    run("objcopy", "--dump-section", f"{name}={to}", image, image.with_suffix(".copy"))
+    return to.read_bytes()
+
+
+def test_a_proof_gives_words_to_a_unified_kernel_image(iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", bootloader=EfiStub())
+    edits = edit_menus(stick, tmp_path, ("console=ttyS0",))
+    assert "/EFI/BOOT/BOOTX64.EFI" in edits.menus
+    with stick.open("r+b") as disk:
+        for patch in edits.patches:
+            disk.seek(patch.offset)
+            disk.write(patch.data)
+    inside = cut(stick, partitions(stick)[-2], tmp_path / "esp")
+    run("fsck.fat", "-n", inside)
+    image = tmp_path / "image.efi"
+    image.write_bytes(read_fat(inside, "/EFI/BOOT/BOOTX64.EFI"))
+    line = section(image, ".cmdline").rstrip(b"\0").decode()
+    assert line.startswith(f"console=ttyS0 root=live:UUID={UUID} ")
+    assert section(image, ".linux").startswith(contents("/images/pxeboot/vmlinuz"))

@@ -27,6 +27,7 @@ from liveos.host.run import run
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.guests.kernel_words import edit_menu, has_kernel_line
 from liveos.operations.guests.layer import Patch
+from liveos.operations.guests.unified_edits import edit_unified
 from liveos.operations.menus.text import DIRECTORY
 
 _MENU_SUFFIXES = (".cfg", ".conf", ".lst")
@@ -78,6 +79,8 @@ def edit_menus(
             with suppress(FormatError):  # a damaged filesystem is for the firmware to judge
                 copy = workspace / f"filesystem-{window.offset}"
                 edits += _edit_filesystem(window, kind, copy, edit)
+                for path, patches in edit_unified(window, kind.read(window), edit):
+                    edits += MenuEdits((path,), patches)
     return edits
 
 

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 
 from liveos.errors import LiveosError, UnsupportedError, UsageError
+from liveos.operations.install.bootloaders import Syslinux
 from liveos.operations.install.filesystems import Fat32
 from liveos.operations.install.layout import MOST_ON_MSDOS, Table
 from liveos.operations.install.payload import Payload
@@ -21,7 +22,7 @@ def check_partitions(request: InstallRequest, size: int) -> None:
 
     :raises LiveosError: it cannot; says why.
     """
-    for problem in (_table(request, size), _single(request)):
+    for problem in (_table(request, size), _single(request), _loader(request)):
         if problem is not None:
             raise problem
 
@@ -42,6 +43,15 @@ def _table(request: InstallRequest, size: int) -> LiveosError | None:
         return UnsupportedError(
             f"a partition table of the kind msdos cannot describe {format_size(size)}",
             hint="leave out --table: a GPT can",
+        )
+    return None
+
+
+def _loader(request: InstallRequest) -> LiveosError | None:
+    if isinstance(request.bootloader, Syslinux) and not request.bios:
+        return UsageError(
+            "SYSLINUX is for BIOS, and BIOS is not wished",
+            hint="leave out --no-bios, or --bootloader syslinux",
         )
     return None
 

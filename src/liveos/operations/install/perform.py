@@ -101,7 +101,12 @@ def copy(step: Copy, session: Session) -> None:
 
 
 def write(place: Place, data: bytes, session: Session) -> None:
-    _stream(place, MemorySource(data), session, copied=False)
+    write_from(place, MemorySource(data), session)
+
+
+def write_from(place: Place, source: ByteSource, session: Session) -> None:
+    """A file that was made here; it is read back later."""
+    _stream(place, source, session, copied=False)
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
@@ -147,7 +152,7 @@ def install_core(step: InstallCore) -> None:
         raise LiveosError(f"{step.build.tool.name}: {error}") from error
     if len(loader) > step.size:
         raise LiveosError(f"GRUB's core image of {len(loader)} bytes does not fit")
-    _write_and_compare(step.path, step.offset, loader)
+    write_and_compare(step.path, step.offset, loader)
 
 
 def write_boot_code(step: WriteBootCode) -> None:
@@ -159,10 +164,11 @@ def write_boot_code(step: WriteBootCode) -> None:
             code = grub_pc.boot_code(image, step.core_offset // grub_pc.SECTOR)
         except FormatError as error:
             raise LiveosError(f"{step.boot_image}: {error}") from error
-    _write_and_compare(step.path, 0, code.ljust(grub_pc.BOOT_CODE_SIZE, b"\0"))
+    write_and_compare(step.path, 0, code.ljust(grub_pc.BOOT_CODE_SIZE, b"\0"))
 
 
-def _write_and_compare(path: Path, offset: int, data: bytes) -> None:
+def write_and_compare(path: Path, offset: int, data: bytes) -> None:
+    """:raises ProblemsFoundError: the target gives back other bytes than it was given."""
     with disk.opened(path) as descriptor:
         disk.write_all(descriptor, offset, data)
         os.fsync(descriptor)

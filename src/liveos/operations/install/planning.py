@@ -9,13 +9,11 @@ import re
 from pathlib import Path
 
 from liveos.errors import UnsupportedError, UsageError
-from liveos.host import grub
 from liveos.host.target import Target, TargetKind
 from liveos.host.tools import (
     CRYPTSETUP,
     DEBUGFS,
     E2FSCK,
-    GRUB_MKIMAGE,
     MKE2FS,
     MKFS_FAT,
     MTOOLS,
@@ -27,6 +25,7 @@ from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.installed import Installed, label_problem, refuse
 from liveos.medium.model import Image, Medium, PersistenceKind
 from liveos.operations.install import refusals
+from liveos.operations.install.bootloaders import needed_files, needed_tools
 from liveos.operations.install.filesystems import LiveFilesystem
 from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.layout import Identities
@@ -91,7 +90,7 @@ def plan(
         destroys=refusals.losses(target),
         notes=(*rooms.notes, *scratch_notes(stick), *_notes(stick)),
         needs=_tools(request),
-        needs_files=((grub.BOOT_IMAGE, GRUB_MKIMAGE),) if request.bios else (),
+        needs_files=needed_files(request.bootloader, bios=request.bios),
         layout=room_table(payload, rooms, request.filesystem),
         source=source.path,
         target=target,
@@ -103,7 +102,7 @@ def _tools(request: InstallRequest) -> tuple[Tool, ...]:
     return (
         *(SFDISK, MKFS_FAT, MTOOLS, MKE2FS, DEBUGFS, E2FSCK),
         *((CRYPTSETUP,) if encrypted else ()),
-        *((GRUB_MKIMAGE,) if request.bios else ()),
+        *needed_tools(request.bootloader, bios=request.bios),
         *request.filesystem.tools,
     )
 
@@ -191,7 +190,9 @@ def _default_label(volume_label: str | None, filesystem: LiveFilesystem) -> str:
 
 def _notes(stick: Stick) -> list[str]:
     notes = []
-    if not stick.payload.loaders:
+    if stick.request.starts_without_menu:
+        notes.append("UEFI starts the kernel by itself: no menu, and no Secure Boot")
+    elif not stick.payload.loaders:
         notes.append("the source has no EFI boot loader that can be copied: BIOS only")
         if not stick.request.bios:
             raise UnsupportedError(

@@ -8,6 +8,7 @@ from liveos.formats import swap
 from liveos.host.volumes import BLOCK
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import PersistenceKind
+from liveos.operations.install.bootloaders import Syslinux
 from liveos.operations.install.filesystems import LiveFilesystem, size_for
 from liveos.operations.install.layout import (
     ALIGNMENT,
@@ -43,9 +44,10 @@ def share_rooms(
     :raises UsageError: no stick whatever could be divided like this.
     """
     wishes, shape = _wishes(request, payload, kind), _shape(request)
-    contents = _contents_size(payload, updates, single=shape.single)
+    boot = _boot_size(request, payload)
+    contents = _contents_size(payload, updates, boot if shape.single else 0)
     needed = contents + least_room(wishes)
-    layout = lay_out(size, payload.boot_size, request.identities, shape)
+    layout = lay_out(size, boot, request.identities, shape)
     filesystem = request.filesystem
     live = max(filesystem.least, size_for(filesystem, needed))
     if (
@@ -53,7 +55,7 @@ def share_rooms(
         or layout.live.size < filesystem.least
         or (filesystem.capacity(layout.live.size) < needed)
     ):
-        least = least_size(payload.boot_size, live, shape)
+        least = least_size(boot, live, shape)
         raise _too_small(payload, size, layout, wishes, least)
     room = filesystem.capacity(layout.live.size) - contents
     shares = share_out(room, wishes, largest_file=filesystem.largest_file)
@@ -61,7 +63,16 @@ def share_rooms(
 
 
 def _shape(request: InstallRequest) -> Shape:
-    return Shape(table=request.table, single=request.single)
+    return Shape(
+        table=request.table,
+        single=request.single,
+        active=isinstance(request.bootloader, Syslinux),
+    )
+
+
+def _boot_size(request: InstallRequest, payload: Payload) -> int:
+    """Bytes of the ESP; a unified kernel image holds kernel and initramfs a second time."""
+    return payload.boot_size + (payload.start_size if request.starts_without_menu else 0)
 
 
 def room_table(
@@ -103,10 +114,10 @@ def _aligned(wish: Wish) -> Wish:
     return wish
 
 
-def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...], *, single: bool) -> int:
+def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...], boot: int) -> int:
     """Bytes of LIVE that are not memory."""
     texts = sum(_blocks(len(file.text)) for file in updates)
-    boot = payload.boot_size + _BOOT_SPARE if single else 0
+    boot += _BOOT_SPARE if boot else 0
     return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS + boot
 
 

@@ -7,10 +7,10 @@ the loaders; the mark and the notice in the boot code go last.
 
 import re
 
-from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume
 from liveos.operations.install import refusals
+from liveos.operations.install.boot_steps import bios_menu_steps, boot_code, loader_steps
 from liveos.operations.install.filesystems import Making, Naming
 from liveos.operations.install.live_contents import (
     home_steps,
@@ -21,7 +21,7 @@ from liveos.operations.install.live_contents import (
     swap_steps,
     update_steps,
 )
-from liveos.operations.install.payload import Payload, menu_entries
+from liveos.operations.install.payload import Payload
 from liveos.operations.install.stick import Stick
 from liveos.operations.menus import text as menu
 from liveos.operations.plan import AnyStep
@@ -30,7 +30,6 @@ from liveos.operations.steps.stick import (
     CheckSource,
     Copy,
     CreateImage,
-    InstallCore,
     MakeDirectories,
     MakeUnbootable,
     Place,
@@ -41,7 +40,6 @@ from liveos.operations.steps.stick import (
     Step,
     Sync,
     Write,
-    WriteBootCode,
     WriteRecord,
 )
 
@@ -116,7 +114,7 @@ def _fill_live(stick: Stick) -> list[AnyStep]:
     ]
 
 
-def _fill_esp(stick: Stick) -> list[Step]:
+def _fill_esp(stick: Stick) -> list[AnyStep]:
     request, payload, esp = stick.request, stick.payload, stick.esp
     own = (menu.DIRECTORY, menu.image_directory(request.name))
     directories = tuple(
@@ -125,7 +123,7 @@ def _fill_esp(stick: Stick) -> list[Step]:
         for path in (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
         if not (stick.layout.is_single and path.casefold() == stick.directory.casefold())
     )
-    entries = menu_entries(payload, stick.installed, request.kernel_arguments)
+    entries = stick.entries
     image_menu = menu.image_menu(entries, payload.efi_verb)
     stick_menu = menu.stick_menu((request.name,), stick.esp_uuid, request.timeout)
     return [
@@ -138,6 +136,7 @@ def _fill_esp(stick: Stick) -> list[Step]:
         Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
         Write(Place(esp, menu.MENU), stick_menu),
         Write(Place(esp, menu.DEBIAN_MENU), menu.DEBIAN_MENU_TEXT),
+        *bios_menu_steps(stick, entries),
     ]
 
 
@@ -168,25 +167,19 @@ def _check_contents(stick: Stick) -> list[AnyStep]:
     ]
 
 
-def _make_bootable(stick: Stick) -> list[Step]:
+def _make_bootable(stick: Stick) -> list[AnyStep]:
     """The loaders come when everything that they could start has been read back."""
-    path, (offset, size) = stick.esp.path, stick.layout.core
-    steps: list[Step] = []
-    if stick.request.bios:
-        search = grub.embedded_configuration(stick.esp_uuid)
-        steps.append(InstallCore(path, offset, size, grub.build_core(), search))
-    loaders = [Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders]
-    return [*steps, *loaders, Sync(path), ReadBack(path)] if loaders else steps
+    path, steps = stick.esp.path, list(loader_steps(stick, stick.entries))
+    return [*steps, Sync(path), ReadBack(path)] if steps else []
 
 
-def _finish(stick: Stick) -> list[Step]:
+def _finish(stick: Stick) -> list[AnyStep]:
     """The notice in the boot code goes last, so that until then anybody can see it."""
     path = stick.esp.path
-    boot_image = grub.BOOT_IMAGE if stick.request.bios else None
-    steps: list[Step] = [
+    steps: list[AnyStep] = [
         Remove(Place(stick.esp, _UNFINISHED)),
         Sync(path),
-        WriteBootCode(path, boot_image, stick.layout.core[0]),
+        boot_code(stick),
     ]
     if stick.makes_file:
         replaces = stick.target.size is not None

@@ -10,10 +10,12 @@ from liveos.medium.home.updates import UpdateFile
 from liveos.medium.home.user import HomeUser
 from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
+from liveos.operations.install.bootloaders import Bootloader, EfiStub, Grub
 from liveos.operations.install.filesystems import Ext4, LiveFilesystem
 from liveos.operations.install.layout import Identities, Layout, Table
-from liveos.operations.install.payload import Payload
+from liveos.operations.install.payload import Payload, menu_entries
 from liveos.operations.install.sizes import AUTO, Wish
+from liveos.operations.menus.text import MenuEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class InstallRequest:
     ``temporary`` is the size, in bytes, of the store in memory where changes are not kept.
     ``uncompressed`` unpacks the root. ``label`` is that of the LIVE partition, ``name`` the image's
     directory there. ``timeout`` is how many seconds the boot menu waits. ``filesystem`` is that of
-    LIVE; a ``single`` partition is ESP and LIVE in one.
+    LIVE; a ``single`` partition is ESP and LIVE in one. ``bootloader`` is what starts it.
     """
 
     identities: Identities = field(default_factory=Identities.random)
@@ -54,8 +56,14 @@ class InstallRequest:
     table: Table = Table.GPT
     filesystem: LiveFilesystem = field(default_factory=Ext4)
     single: bool = False
+    bootloader: Bootloader = field(default_factory=Grub)
     verify: bool = True
     timeout: int = 5
+
+    @property
+    def starts_without_menu(self) -> bool:
+        """UEFI starts the kernel by itself."""
+        return isinstance(self.bootloader, EfiStub)
 
     @property
     def looks_into_root(self) -> bool:
@@ -136,6 +144,11 @@ class Stick:
     def esp_uuid(self) -> str:
         """By what GRUB finds the partition with the menus."""
         return self.installed.uuid if self.layout.is_single else self.request.identities.esp_uuid
+
+    @property
+    def entries(self) -> tuple[MenuEntry, ...]:
+        """The boot menu of the image."""
+        return menu_entries(self.payload, self.installed, self.request.kernel_arguments)
 
     @property
     def checks_source(self) -> bool:

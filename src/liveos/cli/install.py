@@ -45,6 +45,14 @@ class BootloaderKind(StrEnum):
     EFI_STUB = "efi-stub"
 
 
+class DataKind(StrEnum):
+    """What a partition for data can be."""
+
+    EXFAT = "exfat"
+    FAT32 = "fat32"
+    EXT4 = "ext4"
+
+
 class LayoutKind(StrEnum):
     """How many partitions there are."""
 
@@ -148,6 +156,20 @@ F2fsFeatures = Annotated[
         help="Features of mkfs.f2fs, such as extra_attr,compression.",
     ),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="SIZE", help="Make a partition for the owner's files: 8G, 30% or rest."
+    ),
+]
+DataFilesystemOption = Annotated[
+    DataKind | None,
+    typer.Option(
+        "--data-filesystem",
+        help="What that partition is: exfat, if nothing is said.",
+        show_default=False,
+    ),
+]
 BootloaderOption = Annotated[
     BootloaderKind,
     typer.Option(
@@ -182,6 +204,8 @@ def install(
     layout: LayoutOption = LayoutKind.SPLIT,
     filesystem: FilesystemOption = None,
     f2fs_features: F2fsFeatures = None,
+    data: DataOption = None,
+    data_filesystem: DataFilesystemOption = None,
     bootloader: BootloaderOption = BootloaderKind.GRUB,
     label: Label = None,
     name: Name = "LiveOS",
@@ -195,7 +219,7 @@ def install(
     """Install an image on a stick, with room to keep changes."""
     from liveos.cli.consent import consent, show_plan
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
-    from liveos.cli.install_layout import bootloader_named, live_filesystem
+    from liveos.cli.install_layout import bootloader_named, data_request, live_filesystem
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.operations.install.layout import Table
@@ -216,6 +240,7 @@ def install(
         single=single,
         filesystem=live_filesystem(filesystem, f2fs_features, single=single),
         bootloader=bootloader_named(bootloader),
+        data=data_request(data, data_filesystem),
         label=label,
         name=name,
         kernel_arguments=_kernel_words(kernel_args or ""),

@@ -8,6 +8,7 @@ from liveos.errors import UsageError
 
 if TYPE_CHECKING:
     from liveos.operations.install.bootloaders import Bootloader
+    from liveos.operations.install.data import DataRequest
     from liveos.operations.install.filesystems import LiveFilesystem
 
 
@@ -41,6 +42,24 @@ def bootloader_named(name: str) -> "Bootloader":
     if name == "syslinux":
         return Syslinux()
     return EfiStub() if name == "efi-stub" else Grub()
+
+
+def data_request(size: str | None, filesystem: str | None) -> "DataRequest | None":
+    """The partition for the owner's files.
+
+    :raises UsageError: it is said what it is to be, but not how large.
+    """
+    from liveos.operations.install.data import DataFilesystem, DataRequest
+    from liveos.sizes import parse_size
+
+    if size is None:
+        if filesystem is not None:
+            raise UsageError(
+                "--data-filesystem is about a partition for data, and none is wished",
+                hint="add --data SIZE",
+            )
+        return None
+    return DataRequest(parse_size(size), DataFilesystem(filesystem or "exfat"))
 
 
 def _features(words: str | None) -> tuple[str, ...]:

@@ -131,6 +131,15 @@ SLOAD_F2FS = Tool(
     ("sload.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "puts files into F2FS", ("-V",)
 )
 FSCK_F2FS = Tool(("fsck.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "checks F2FS", ("-V",))
+MKFS_EXFAT = Tool(
+    ("mkfs.exfat",), "exfatprogs", "exfatprogs", ("install",), "makes exFAT", ("-V",), minimum="1.1"
+)  # fmt: skip
+EXFATLABEL = Tool(
+    ("exfatlabel",), "exfatprogs", "exfatprogs", ("install",), "numbers exFAT", ("-V",)
+)
+FSCK_EXFAT = Tool(
+    ("fsck.exfat",), "exfatprogs", "exfatprogs", ("install",), "checks exFAT", ("-V",)
+)
 SYSLINUX = Tool(
     ("syslinux",), "syslinux syslinux-nonlinux", "syslinux syslinux-common", ("install",),
     "makes FAT start on BIOS", minimum="6.03",
@@ -143,5 +152,6 @@ OBJCOPY = Tool(
 ALL_TOOLS = (
     SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, RESIZE2FS, MTOOLS, BLKID, CRYPTSETUP, DMSETUP,
     GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO, GPGV, MKFS_BTRFS, BTRFS, MKFS_XFS, XFS_DB, XFS_REPAIR,
-    MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS, SYSLINUX, OBJCOPY,
+    MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS, MKFS_EXFAT, EXFATLABEL,
+    FSCK_EXFAT, SYSLINUX, OBJCOPY,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from liveos.medium.model import PersistenceKind
 from liveos.operations.execute import execute
 from liveos.operations.guests.menu_edits import edit_menus
 from liveos.operations.install.bootloaders import EfiStub, Syslinux
+from liveos.operations.install.data import DataFilesystem, DataRequest
 from liveos.operations.install.filesystems import Btrfs, F2fs, Fat32, LiveFilesystem, Xfs
 from liveos.operations.install.layout import Table, serial_text
 from liveos.operations.install.planning import InstallRequest, plan
@@ -256,3 +257,33 @@ def test_a_proof_gives_words_to_a_unified_kernel_image(iso: Path, tmp_path: Path
     line = section(image, ".cmdline").rstrip(b"\0").decode()
     assert line.startswith(f"console=ttyS0 root=live:UUID={UUID} ")
     assert section(image, ".linux").startswith(contents("/images/pxeboot/vmlinuz"))
+
+
+@pytest.mark.parametrize(
+    ("filesystem", "table", "kind"),
+    [
+        (DataFilesystem.EXFAT, Table.GPT, "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"),
+        (DataFilesystem.FAT32, Table.MSDOS, "c"),
+        (DataFilesystem.EXT4, Table.MSDOS, "83"),
+    ],
+)
+def test_a_partition_for_data(
+    filesystem: DataFilesystem, table: Table, kind: str, iso: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "stick.img"
+    target.write_bytes(b"\xa5" * (320 * MIB))
+    wish = DataRequest(Size(), filesystem)
+    stick = made(iso, target, size=None, erase=True, table=table, data=wish)
+    assert [path.name for path in tmp_path.iterdir()] == ["stick.img"]
+    *_, live, data = partitions(stick)
+    assert data["type"] == kind
+    assert int(str(data["size"])) * 512 > 64 * MIB
+    inside = cut(stick, data, tmp_path / "data")
+    checks = {"exfat": ("fsck.exfat", "-n"), "fat32": ("fsck.fat", "-n"), "ext4": ("e2fsck", "-fn")}
+    run(*checks[filesystem], inside)
+    said = run("blkid", "-p", "-o", "export", inside).decode()
+    assert f"TYPE={'vfat' if filesystem == 'fat32' else filesystem}\n" in said
+    assert "LABEL=DATA\n" in said
+    if filesystem is DataFilesystem.EXT4:
+        assert b"Mode:  01777" in run("debugfs", "-R", "stat <2>", inside)
+    run("e2fsck", "-f", "-n", cut(stick, live, tmp_path / "live"))

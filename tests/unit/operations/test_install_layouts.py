@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is refused of tables, filesystems and partitions before anything is written."""
 
+import re
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from liveos.errors import LiveosError, NoSpaceError, UnsupportedError, UsageError
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.model import PersistenceKind
+from liveos.operations.install.bootloaders import Syslinux
+from liveos.operations.install.data import DataRequest
 from liveos.operations.install.filesystems import (
     Btrfs,
     Ext4,
@@ -21,6 +25,7 @@ from liveos.operations.install.layout import Table
 from liveos.operations.install.overlay import choose_kind
 from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.install.stick import HomeRequest
+from liveos.operations.steps.stick import Run
 from liveos.sizes import Size
 from tests.unit.operations.sources import (
     DEVICE,
@@ -35,6 +40,7 @@ from tests.unit.operations.sources import (
 
 REQUEST = InstallRequest(identities=IDENTITIES, size=8 * GIB, overlay=Size(bytes=GIB))
 NO_SELINUX = LiveSystem(systemd=252)
+LIVESYS = LiveSystem(livesys="/usr/libexec/livesys/livesys-main", systemd=252)
 ALL = (Ext4(), Fat32(), Btrfs(), F2fs(), Xfs())
 LARGE = replace(NESTED, root=replace(NESTED.root, file=replace(NESTED.root.file, size=5 * GIB)))  # type: ignore[type-var]
 REFUSED: list[tuple[InstallRequest, type[LiveosError], str]] = [
@@ -54,6 +60,18 @@ REFUSED: list[tuple[InstallRequest, type[LiveosError], str]] = [
         "neither owners",
     ),
     (replace(REQUEST, filesystem=Fat32(), overlay=Size(bytes=5 * GIB)), NoSpaceError, "one file"),
+    (replace(REQUEST, bios=False, bootloader=Syslinux()), UsageError, "SYSLINUX is for BIOS"),
+    (replace(REQUEST, data=DataRequest(Size(bytes=7 * GIB))), NoSpaceError, "too small"),
+    (
+        replace(REQUEST, data=DataRequest(Size(percent=Decimal("0.1")))),
+        NoSpaceError,
+        "of no use|to be of use",
+    ),
+    (
+        replace(REQUEST, overlay=Size(percent=Decimal(10)), data=DataRequest(Size())),
+        UsageError,
+        "the rest is for data only",
+    ),
 ]
 
 
@@ -63,6 +81,27 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(kind, match=words):
         plan(request_, medium(), NEW_FILE, NO_SELINUX)
+
+
+def test_data_takes_what_live_does_not_need() -> None:
+    request = replace(REQUEST, data=DataRequest(Size()))
+    table = dict(plan(request, medium(), NEW_FILE).layout)
+    needed = table["LIVE: squashfs.img"] + table["LIVE: overlay"]
+    assert needed < table["LIVE"] < needed + 100 * MIB
+    assert sum(table[name] for name in ("ESP", "LIVE", "DATA")) > 8 * GIB - 20 * MIB
+
+
+def test_data_lies_behind_the_home() -> None:
+    home = HomeRequest(Size(bytes=GIB), encrypted=False, partition=True)
+    request = replace(REQUEST, home=home, data=DataRequest(Size(bytes=GIB)), table=Table.MSDOS)
+    script = next(
+        step.script
+        for step in plan(request, medium(), NEW_FILE, LIVESYS).steps
+        if isinstance(step, Run)
+    )
+    starts = [int(start) for start in re.findall(r"start=(\d+)KiB", script)]
+    assert starts == sorted(starts)
+    assert re.findall(r"type=(\w+)", script) == ["ef", "83", "83", "7"]
 
 
 def test_an_image_that_is_too_large_for_fat() -> None:

@@ -95,7 +95,6 @@ def put(volume: StagedVolume, moves: Iterable[Move], progress: Progress) -> None
         )
     if there != digest.hexdigest():
         raise ProblemsFoundError(
-            f"the LIVE filesystem was read back from {volume.path} with other bytes than were"
-            " written",
+            f"a filesystem was read back from {volume.path} with other bytes than were written",
             hint="the stick is failing, or it is smaller than it says: use another",
         )

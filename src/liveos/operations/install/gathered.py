@@ -5,8 +5,9 @@ import shutil
 from typing import assert_never
 
 from liveos.errors import RefusedError
+from liveos.host.volumes import StagedVolume
 from liveos.operations.install.session import Session
-from liveos.operations.steps.layouts import LayoutStep, MakeWithFiles, StartTree
+from liveos.operations.steps.layouts import LayoutStep, MakeApart, MakeWithFiles, StartTree
 
 _OURS = frozenset({"tree", "image", "prototype"})
 
@@ -15,7 +16,11 @@ def perform_layout_step(step: LayoutStep, session: Session) -> None:
     """Do one step; ``liveos.operations.execute`` alone calls this."""
     match step:
         case StartTree():
-            _start(step, session)
+            _start(step.volume, session)
+        case MakeApart():
+            _start(step.volume, session)
+            step.maker.build(step.volume, session.reporter.progress)
+            _end(session)
         case MakeWithFiles():
             # Its own read-back compares the filesystem with all that is in it.
             session.unread = [each for each in session.unread if each.place.volume != step.volume]
@@ -25,8 +30,8 @@ def perform_layout_step(step: LayoutStep, session: Session) -> None:
             assert_never(step)
 
 
-def _start(step: StartTree, session: Session) -> None:
-    scratch = step.volume.scratch
+def _start(volume: StagedVolume, session: Session) -> None:
+    scratch = volume.scratch
     if scratch.is_dir():  # a killed run has left it
         names = {path.name for path in scratch.iterdir()}
         if not names <= _OURS:
@@ -34,8 +39,8 @@ def _start(step: StartTree, session: Session) -> None:
         shutil.rmtree(scratch)
     scratch.mkdir(mode=0o700)
     session.scratch = scratch
-    step.volume.tree.mkdir(mode=0o755)
-    step.volume.tree.chmod(0o755)
+    volume.tree.mkdir()
+    volume.tree.chmod(0o755)  # whatever the umask is: it is what root of the stick gets
 
 
 def _end(session: Session) -> None:

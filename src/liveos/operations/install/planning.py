@@ -73,6 +73,7 @@ def plan(
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
     path, esp = target.part_path if request.size is not None else target.path, rooms.layout.esp
+    place = _place(request, target, path)
     stick = Stick(
         request=request,
         source=source,
@@ -80,9 +81,10 @@ def plan(
         payload=payload,
         rooms=rooms,
         esp=FatVolume(path, esp.offset, esp.size, esp.name),
-        live=request.filesystem.volume(_place(request, target, path), rooms.layout.live),
+        live=request.filesystem.volume(place, rooms.layout.live),
         installed=installed,
         at_boot=used,
+        place=place,
     )
     return Plan(
         title=f"install {source.label or source.path.name} on {target.path}",
@@ -104,6 +106,7 @@ def _tools(request: InstallRequest) -> tuple[Tool, ...]:
         *((CRYPTSETUP,) if encrypted else ()),
         *needed_tools(request.bootloader, bios=request.bios),
         *request.filesystem.tools,
+        *(request.data.filesystem.tools if request.data else ()),
     )
 
 

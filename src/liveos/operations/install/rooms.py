@@ -2,6 +2,7 @@
 """Where everything on a new stick lies, and how large it is; or that it does not fit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from liveos.errors import NoSpaceError
 from liveos.formats import swap
@@ -9,6 +10,7 @@ from liveos.host.volumes import BLOCK
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import PersistenceKind
 from liveos.operations.install.bootloaders import Syslinux
+from liveos.operations.install.data import data_size
 from liveos.operations.install.filesystems import LiveFilesystem, size_for
 from liveos.operations.install.layout import (
     ALIGNMENT,
@@ -44,22 +46,33 @@ def share_rooms(
     :raises UsageError: no stick whatever could be divided like this.
     """
     wishes, shape = _wishes(request, payload, kind), _shape(request)
-    boot = _boot_size(request, payload)
+    boot, filesystem = _boot_size(request, payload), request.filesystem
     contents = _contents_size(payload, updates, boot if shape.single else 0)
     needed = contents + least_room(wishes)
+    live = size_for(filesystem, needed)
+    least = least_size(boot, live, shape)
+    if request.data is not None:
+        data = data_size(request.data, size, least if _is_exact(wishes) else None)
+        shape = replace(shape, data=data, data_type=request.data.filesystem.type)
+        least += data
     layout = lay_out(size, boot, request.identities, shape)
-    filesystem = request.filesystem
-    live = max(filesystem.least, size_for(filesystem, needed))
     if (
         layout is None
         or layout.live.size < filesystem.least
         or (filesystem.capacity(layout.live.size) < needed)
     ):
-        least = least_size(boot, live, shape)
         raise _too_small(payload, size, layout, wishes, least)
     room = filesystem.capacity(layout.live.size) - contents
     shares = share_out(room, wishes, largest_file=filesystem.largest_file)
     return _rooms(request, layout, shares, kind)
+
+
+def _is_exact(wishes: Wishes) -> bool:
+    """Everything that is wished has a size in bytes."""
+    all_of_them = (wishes.overlay, wishes.home, wishes.swap)
+    return all(
+        wish is None or (isinstance(wish, Size) and wish.bytes is not None) for wish in all_of_them
+    )
 
 
 def _shape(request: InstallRequest) -> Shape:

@@ -11,6 +11,7 @@ from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume
 from liveos.operations.install import refusals
 from liveos.operations.install.boot_steps import bios_menu_steps, boot_code, loader_steps
+from liveos.operations.install.data import data_steps
 from liveos.operations.install.filesystems import Making, Naming
 from liveos.operations.install.live_contents import (
     home_steps,
@@ -83,7 +84,10 @@ def _prepare(stick: Stick) -> list[Step]:
 
 def _make_filesystems(stick: Stick) -> list[AnyStep]:
     identities = stick.request.identities
-    make_live = _making(stick).before
+    make_live = (
+        *data_steps(stick.request.data, stick.place, stick.layout.data, identities),
+        *_making(stick).before,
+    )
     marks = (Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT), Sync(stick.esp.path))
     if stick.layout.is_single:
         return [*make_live, *marks]

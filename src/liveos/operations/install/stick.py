@@ -11,7 +11,9 @@ from liveos.medium.home.user import HomeUser
 from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
 from liveos.operations.install.bootloaders import Bootloader, EfiStub, Grub
+from liveos.operations.install.data import DataRequest
 from liveos.operations.install.filesystems import Ext4, LiveFilesystem
+from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.layout import Identities, Layout, Table
 from liveos.operations.install.payload import Payload, menu_entries
 from liveos.operations.install.sizes import AUTO, Wish
@@ -36,7 +38,8 @@ class InstallRequest:
     ``temporary`` is the size, in bytes, of the store in memory where changes are not kept.
     ``uncompressed`` unpacks the root. ``label`` is that of the LIVE partition, ``name`` the image's
     directory there. ``timeout`` is how many seconds the boot menu waits. ``filesystem`` is that of
-    LIVE; a ``single`` partition is ESP and LIVE in one. ``bootloader`` is what starts it.
+    LIVE; a ``single`` partition is ESP and LIVE in one. ``bootloader`` is what starts it;
+    ``data`` a partition for the owner's files.
     """
 
     identities: Identities = field(default_factory=Identities.random)
@@ -57,6 +60,7 @@ class InstallRequest:
     filesystem: LiveFilesystem = field(default_factory=Ext4)
     single: bool = False
     bootloader: Bootloader = field(default_factory=Grub)
+    data: DataRequest | None = None
     verify: bool = True
     timeout: int = 5
 
@@ -131,6 +135,7 @@ class Stick:
     live: Volume
     installed: Installed
     at_boot: UsedAtBoot
+    place: LivePlace
 
     @property
     def layout(self) -> Layout:

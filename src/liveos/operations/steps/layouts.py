@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from liveos.host.mkfs.btrfs import MakeBtrfs
+from liveos.host.mkfs.exfat import MakeExfat
 from liveos.host.mkfs.f2fs import MakeF2fs
 from liveos.host.mkfs.xfs import MakeXfs
 from liveos.host.volumes import StagedVolume
@@ -45,4 +46,20 @@ class MakeWithFiles:
         )
 
 
-LayoutStep = StartTree | MakeWithFiles
+@dataclass(frozen=True, slots=True)
+class MakeApart:
+    """Make an empty filesystem in a file of its own, and put it in its place."""
+
+    title: str
+    volume: StagedVolume
+    maker: MakeExfat
+
+    def __str__(self) -> str:
+        lines = "; ".join(map(str, self.maker.commands(self.volume)))
+        return (
+            f"run: {lines}; write what is used of it to byte {self.volume.offset} of"
+            f" {self.volume.path}, read that back, and remove {self.volume.scratch}"
+        )
+
+
+LayoutStep = StartTree | MakeWithFiles | MakeApart

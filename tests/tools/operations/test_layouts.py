@@ -14,7 +14,9 @@ from liveos.errors import NoSpaceError, UnsupportedError
 from liveos.host import syslinux
 from liveos.host.target import look_at
 from liveos.medium.home.mounting import LiveSystem
-from liveos.medium.model import PersistenceKind
+from liveos.medium.inspect import inspect
+from liveos.medium.listing import list_images
+from liveos.medium.model import Family, PersistenceKind
 from liveos.operations.execute import execute
 from liveos.operations.guests.menu_edits import edit_menus
 from liveos.operations.install.bootloaders import EfiStub, Syslinux
@@ -287,3 +289,22 @@ def test_a_partition_for_data(
     if filesystem is DataFilesystem.EXT4:
         assert b"Mode:  01777" in run("debugfs", "-R", "stat <2>", inside)
     run("e2fsck", "-f", "-n", cut(stick, live, tmp_path / "live"))
+
+
+def test_inspect_tells_what_was_noted_of_a_filesystem_that_is_not_read(
+    iso: Path, tmp_path: Path
+) -> None:
+    stick = made(iso, tmp_path / "stick.img", filesystem=Btrfs())
+    found = inspect(stick)
+    assert found.label == "TINY-LIVE"
+    (image,) = found.images
+    assert (image.name, image.family) == ("LiveOS", Family.DMSQUASH)
+    assert image.overlay is not None
+    assert image.overlay.kind is PersistenceKind.DIRECTORY
+    assert image.overlay.path == f"/LiveOS/overlay-TINY-LIVE-{UUID}"
+    assert image.root.file is not None
+    assert (image.root.file.path, image.root.file.size) == (ROOT, len(contents(ROOT)))
+    assert {entry.live_source for entry in image.entries} == {f"live:UUID={UUID}"}
+    assert {kernel.file.path for kernel in image.kernels} == {"/liveos/LiveOS/vmlinuz"}
+    assert [each.image.name for each in list_images(stick).images] == ["LiveOS"]
+    assert "unread-filesystem" in {finding.code for finding in found.warnings}

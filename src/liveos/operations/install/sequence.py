@@ -6,9 +6,10 @@ the loaders; the mark and the notice in the boot code go last.
 """
 
 import re
+from collections.abc import Iterator
 
 from liveos.host.tools import SFDISK, Command
-from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume
+from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume, StagedVolume
 from liveos.operations.install import refusals
 from liveos.operations.install.boot_steps import bios_menu_steps, boot_code, loader_steps
 from liveos.operations.install.data import data_steps
@@ -133,15 +134,20 @@ def _fill_esp(stick: Stick) -> list[AnyStep]:
     return [
         MakeDirectories(esp, directories),
         *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
-        WriteRecord(
-            Place(stick.live, f"{stick.directory}/image.json"),
-            _record(stick, entries[0].options),
-        ),
+        *_records(stick, _record(stick, entries[0].options)),
         Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
         Write(Place(esp, menu.MENU), stick_menu),
         Write(Place(esp, menu.DEBIAN_MENU), menu.DEBIAN_MENU_TEXT),
         *bios_menu_steps(stick, entries),
     ]
+
+
+def _records(stick: Stick, record: dict[str, object]) -> Iterator[WriteRecord]:
+    """Beside the image; and beside its kernel, where nobody reads LIVE without mounting it."""
+    yield WriteRecord(Place(stick.live, f"{stick.directory}/image.json"), record)
+    if isinstance(stick.live, StagedVolume):
+        directory = menu.image_directory(stick.request.name)
+        yield WriteRecord(Place(stick.esp, f"{directory}/image.json"), record)
 
 
 def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:

@@ -5,18 +5,21 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from liveos.errors import NoSpaceError, UnsupportedError
-from liveos.host import syslinux
+from liveos.errors import NoSpaceError, ToolFailedError, UnsupportedError
+from liveos.host import syslinux, tools
+from liveos.host.mkfs import f2fs
 from liveos.host.target import look_at
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.inspect import inspect
 from liveos.medium.listing import list_images
 from liveos.medium.model import Family, PersistenceKind
+from liveos.medium.overlay.locate import open_overlay
 from liveos.operations.execute import execute
 from liveos.operations.guests.menu_edits import edit_menus
 from liveos.operations.install.bootloaders import EfiStub, Syslinux
@@ -308,3 +311,19 @@ def test_inspect_tells_what_was_noted_of_a_filesystem_that_is_not_read(
     assert {kernel.file.path for kernel in image.kernels} == {"/liveos/LiveOS/vmlinuz"}
     assert [each.image.name for each in list_images(stick).images] == ["LiveOS"]
     assert "unread-filesystem" in {finding.code for finding in found.warnings}
+
+
+def test_verbs_say_why_they_cannot_look_into_an_image(iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", filesystem=F2fs())
+    with pytest.raises(UnsupportedError, match="on f2fs, which is not read"), open_overlay(str(stick)):
+        pass
+
+
+def test_nothing_is_left_when_a_program_fails(
+    iso: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_ = planned(iso, tmp_path / "stick.img", filesystem=F2fs())
+    monkeypatch.setattr(f2fs, "SLOAD_F2FS", replace(tools.SLOAD_F2FS, programs=("false",)))
+    with pytest.raises(ToolFailedError):
+        execute(plan_)
+    assert list(tmp_path.iterdir()) == []

@@ -315,7 +315,10 @@ def test_inspect_tells_what_was_noted_of_a_filesystem_that_is_not_read(
 
 def test_verbs_say_why_they_cannot_look_into_an_image(iso: Path, tmp_path: Path) -> None:
     stick = made(iso, tmp_path / "stick.img", filesystem=F2fs())
-    with pytest.raises(UnsupportedError, match="on f2fs, which is not read"), open_overlay(str(stick)):
+    with (
+        pytest.raises(UnsupportedError, match="on f2fs, which is not read"),
+        open_overlay(str(stick)),
+    ):
         pass
 
 

@@ -26,7 +26,7 @@ from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
 from liveos.medium.payloads import find_payloads
 from liveos.medium.scene import Scene
-from liveos.medium.stores import HOME_NAME, home_of, home_partition, store_in
+from liveos.medium.stores import HOME_NAME, home_of, home_partition, room_behind, store_in
 from liveos.medium.volume import Volume
 
 _READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
@@ -150,7 +150,10 @@ def _home(
             None,
         )
     found = next(each for each in scene.partitions if each.number == chosen.partition)
-    folder = PartitionFolder(scene.path, found.offset, found.size, found.number, filled=True)
+    room = room_behind(scene.partitions, found.offset + found.size, scene.size)
+    folder = PartitionFolder(
+        scene.path, found.offset, found.size, found.number, filled=True, room=room
+    )
     return FolderFile(folder, folder.name), _PartitionSource(folder), chosen.uuid
 
 

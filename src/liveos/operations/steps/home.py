@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import Key
 from liveos.medium.home.user import HomeUser
 
 NEW = ".new"
 """What the name of a home ends with until it is whole."""
+_OR_A_COPY = " or, where that is not possible, by a copy that takes its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ class ResizeHome:
         return f"Resize {self.place.name}"
 
     def __str__(self) -> str:
-        manner = "in place" if self.size >= self.old_size else "by a copy that takes its place"
-        return f"resize {self.place} from {self.old_size} to {self.size} bytes, {manner}"
+        copied = "" if isinstance(self.place.folder, PartitionFolder) else _OR_A_COPY
+        return f"resize {self.place} from {self.old_size} to {self.size} bytes, in place{copied}"
 
 
 @dataclass(frozen=True, slots=True)

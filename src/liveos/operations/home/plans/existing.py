@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from liveos.errors import UnsupportedError
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import Key
 from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MTOOLS, RESIZE2FS, Tool
 from liveos.medium.home.locate import OpenHome
@@ -24,11 +23,6 @@ def require_home(found: OpenHome, spec: str) -> HomeStatus:
         raise UnsupportedError(
             f"{spec}: the image {found.image.name} has no home of its own",
             hint=f"liveos home create {shlex.quote(spec)} --size SIZE makes one",
-        )
-    if isinstance(found.place.folder, PartitionFolder):
-        raise UnsupportedError(
-            f"{found.place} is a partition, and liveos changes homes in files only",
-            hint="start the image, and change the partition there",
         )
     if status.kind != "encrypted" and status.filesystem not in _EXT:
         raise UnsupportedError(

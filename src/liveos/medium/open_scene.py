@@ -20,7 +20,7 @@ UNFINISHED_MARK = "LIVEOS-UNFINISHED"
 """The file that an installation writes first into the ESP's root and removes last."""
 
 _ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
-_NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.SWAP})
+_NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.ENCRYPTING, Kind.SWAP})
 _BARE = {Kind.SQUASHFS: MediumKind.SQUASHFS, Kind.EROFS: MediumKind.EROFS}
 
 
@@ -154,6 +154,10 @@ def _part_findings(parts: list[_Part]) -> Iterator[Finding]:
         if part.problem is not None:
             message = f"partition {part.entry.number}: {part.problem}"
             yield Finding("unreadable-partition", Severity.WARNING, message)
+        if part.partition.filesystem == Kind.ENCRYPTING:
+            message = f"partition {part.entry.number}: its encryption was begun and is not finished"
+            repair = "run liveos home encrypt again"
+            yield Finding("unfinished-encryption", Severity.WARNING, message, repair)
 
 
 def _is_unfinished(path: Path, source: ByteSource, volumes: Iterable[Volume]) -> bool:

@@ -44,6 +44,12 @@ def set_filesystem_size(
         change.write(contents, progress)
 
 
+def missing_bytes(fs: Ext4, size: int) -> int:
+    """By how many bytes a filesystem of ``size`` would be too small for what is in there."""
+    with ext4_outline.outline(fs) as outline:
+        return max(0, ext4_outline.least_size(outline, fs.superblock.block_size) - size)
+
+
 @dataclass(frozen=True)
 class InPlace:
     """A filesystem and what is to become of it."""

@@ -148,4 +148,46 @@ class EncryptHome:
         )
 
 
-HomeStep = CreateHome | RemoveHome | ResizeHome | EncryptHome | WriteUpdate | RemoveUpdate
+@dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Make the filesystem of a plain home so small that it can be encrypted where it lies."""
+
+    place: FolderFile
+    size: int
+
+    @property
+    def title(self) -> str:
+        return f"Make room in {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"make the filesystem of {self.place} end before byte {self.size}, in place"
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptPartition:
+    """Encrypt a plain home where it lies, or go on with it; what is moved is read from there."""
+
+    place: FolderFile
+    encryption: Encryption
+    resumes: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Encrypt {self.place.name}"
+
+    def __str__(self) -> str:
+        key = f" opened by {self.encryption.key}" if self.encryption.key else ""
+        verb = "go on to encrypt" if self.resumes else "encrypt"
+        return f"{verb} {self.place} in place, in LUKS2 (UUID {self.encryption.uuid}{key})"
+
+
+HomeStep = (
+    CreateHome
+    | RemoveHome
+    | ResizeHome
+    | EncryptHome
+    | MakeRoom
+    | EncryptPartition
+    | WriteUpdate
+    | RemoveUpdate
+)

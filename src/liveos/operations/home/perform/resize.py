@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from liveos.errors import NoSpaceError
 from liveos.formats.ext4.reader import Ext4
-from liveos.host import disk, ext4_outline
+from liveos.host import disk
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile, StoredFile
 from liveos.host.folders.partition import PartitionFolder
@@ -23,7 +23,7 @@ from liveos.operations.home.contents import (
     unlock,
     write_copy,
 )
-from liveos.operations.home.in_place import InPlace, set_filesystem_size
+from liveos.operations.home.in_place import InPlace, missing_bytes, set_filesystem_size
 from liveos.operations.home.perform.beside import in_its_place
 from liveos.operations.home.perform.create import reserve
 from liveos.operations.steps.home import ResizeHome
@@ -39,7 +39,8 @@ def resize_home(step: ResizeHome, reporter: Reporter) -> None:
         with step.place.open() as file:
             lock = unlock(file, step.key, step.place)
             old = filesystem(inside(file, lock), step.place)
-            _require_room(step, lock, old)
+            if step.size < step.old_size:
+                _require_fitting(step, missing_bytes(old, _inner_size(step.size, lock, old)))
             with shape(old, _inner_size(step.size, lock, old)) as wanted:
                 if not _stays(step, wanted):
                     _copy(step, file, lock, wanted, reporter)
@@ -47,6 +48,15 @@ def resize_home(step: ResizeHome, reporter: Reporter) -> None:
         _in_place(step, lock, reporter)
     if isinstance(step.place.folder, PartitionFolder):
         disk.reread_partitions(step.place.folder.path)
+
+
+def _require_fitting(step: ResizeHome, missing: int) -> None:
+    """What the home holds must fit."""
+    if missing:
+        raise NoSpaceError(
+            f"{step.place} holds more than fits into {format_size(step.size)}",
+            hint=f"the least size is {-(-(step.size + missing) // _MIB)}M; nothing was changed",
+        )
 
 
 def _stays(step: ResizeHome, wanted: Shape) -> bool:
@@ -89,20 +99,6 @@ def _inner_size(size: int, lock: Lock | None, old: Ext4) -> int:
     header = 0 if lock is None else lock.header.offset
     block = old.superblock.block_size
     return (size - header) // block * block
-
-
-def _require_room(step: ResizeHome, lock: Lock | None, old: Ext4) -> None:
-    """What the home holds must fit."""
-    if step.size >= step.old_size:
-        return
-    with ext4_outline.outline(old) as outline:
-        least = ext4_outline.least_size(outline, old.superblock.block_size)
-    least += 0 if lock is None else lock.header.offset
-    if step.size < least:
-        raise NoSpaceError(
-            f"{step.place} holds more than fits into {format_size(step.size)}",
-            hint=f"the least size is {-(-least // _MIB)}M; nothing was changed",
-        )
 
 
 def _copy(

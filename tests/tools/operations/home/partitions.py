@@ -34,6 +34,10 @@ class Stick:
         assert 'name="HOME"' in table
         return int(row[1]) * 512, int(row[2]) * 512
 
+    def filesystem(self) -> Path:
+        """The plain home, in the spelling of e2fsprogs."""
+        return Path(f"{self.path}?offset={self.place()[0]}")
+
     def home(self, *, strict: bool = True) -> Path:
         """A copy of the home, as the kernel would find it."""
         offset, size = self.place(strict=strict)

@@ -202,6 +202,7 @@ def test_a_partition(stick: Cut, key: Path, capsys: pytest.CaptureFixture[str]) 
     assert all(f"liveos.home=UUID={uuid}" in line.split() for line in lines(stick))
     record = noted(stick)["home"]
     assert record == {"path": None, "size": size, "uuid": uuid, "encrypted": True}
+    (stick.directory / "header").unlink()
     run("e2fsck", "-f", "-n", decrypted(content(), KEY, stick.directory))
 
 

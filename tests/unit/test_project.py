@@ -31,6 +31,7 @@ TESTED_THROUGH = {
     "liveos.cli.prove": "tests/unit/cli/test_prove.py",
     "liveos.cli.render": "tests/unit/cli/test_medium_view.py",
     "liveos.cli.tools": "tests/unit/cli/test_tools.py",
+    "liveos.formats.gpt": "tests/unit/formats/test_gpt_change.py",
     "liveos.host.disk": "tests/tools/operations/test_interrupted.py",
     "liveos.host.ext4_outline": "tests/tools/operations/home/test_resize.py",
     "liveos.host.grub": "tests/tools/operations/test_install.py",
@@ -50,8 +51,14 @@ TESTED_THROUGH = {
     "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
     "liveos.operations.home.perform.beside": "tests/tools/operations/home/test_resize.py",
     "liveos.operations.home.perform.encrypt": "tests/tools/operations/home/test_resize.py",
+    "liveos.operations.home.perform.encrypt_partition": (
+        "tests/tools/operations/home/test_partition.py"
+    ),
     "liveos.operations.home.perform.resize": "tests/tools/operations/home/test_resize.py",
     "liveos.operations.home.perform.updates": "tests/tools/operations/home/test_at_boot.py",
+    "liveos.operations.home.plans.encrypt_partition": (
+        "tests/unit/operations/home/test_plans_of_changes.py"
+    ),
     "liveos.operations.home.plans.mounting": "tests/tools/operations/home/test_at_boot.py",
     "liveos.operations.home.plans.record": "tests/tools/operations/home/test_at_boot.py",
     "liveos.operations.overlay.perform.compact": "tests/tools/operations/overlay/test_compact.py",

@@ -3,11 +3,13 @@
 
 from pathlib import Path
 
-from liveos.errors import NoSpaceError, UnsupportedError, UsageError
+from liveos.errors import LiveosError, NoSpaceError, UsageError
 from liveos.formats.encryption_mark import read_mark
 from liveos.formats.ext4.reader import Ext4
+from liveos.host import disk
 from liveos.host.folders.ext4_window import replay
 from liveos.host.folders.folder import FolderFile, StoredFile
+from liveos.host.folders.partition import PartitionFolder
 from liveos.host.volumes import Ext4Volume
 from liveos.operations.home.contents import filesystem, shape
 from liveos.operations.home.encryption import begin, go_on
@@ -32,6 +34,13 @@ def make_room(step: MakeRoom, reporter: Reporter) -> None:
         if not fits:
             with step.place.open(writable=True) as file:
                 set_filesystem_size(file, size, step.place, reporter.progress)
+    _forget_cached(step.place)
+
+
+def _forget_cached(place: FolderFile) -> None:
+    """A partition's own device does not see what was written through that of the whole disk."""
+    if isinstance(place.folder, PartitionFolder):
+        disk.reread_partitions(place.folder.path)
 
 
 def _require_fitting(step: MakeRoom, missing: int) -> None:
@@ -54,6 +63,7 @@ def encrypt_partition(step: EncryptPartition, reporter: Reporter) -> None:
             begin(file, Ext4(file), step.encryption.uuid, key)
         contents = go_on(file, key, step.place, reporter.progress)
         _fill(contents, step.place, reporter)
+    _forget_cached(step.place)
 
 
 def _fill(contents: StoredFile, place: FolderFile, reporter: Reporter) -> None:
@@ -61,7 +71,7 @@ def _fill(contents: StoredFile, place: FolderFile, reporter: Reporter) -> None:
     block = Ext4(contents).superblock.block_size
     try:
         set_filesystem_size(contents, contents.size // block * block, place, reporter.progress)
-    except UnsupportedError as error:
+    except LiveosError as error:
         message = f"{place} is encrypted, and its filesystem is smaller than it: {error}"
         repair = "start the image, and resize it with resize2fs"
         reporter.finding(Finding("home-not-filled", Severity.INFO, message, repair))

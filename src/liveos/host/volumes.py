@@ -86,16 +86,19 @@ class Ext4Volume:
     def __str__(self) -> str:
         return f"{self.path}?offset={self.offset}"
 
-    def make(self, label: str, uuid: UUID, features: str) -> Command:
+    def make(
+        self, label: str, uuid: UUID, features: str, *, journal_first: bool = False
+    ) -> Command:
         """Explicit in everything that mke2fs.conf could change; inode tables stay unwritten.
 
-        The journal lies at the beginning: in the middle, where mke2fs would have it, it would be
-        in the way when the filesystem becomes smaller.
+        ``journal_first`` puts the journal at the beginning: in the middle, where mke2fs would
+        have it, it is in the way when the filesystem becomes smaller.
         """
         extended = f"offset={self.offset},root_owner=0:0,lazy_itable_init=1,nodiscard"
         names = ("-L", label, "-U", str(uuid), "-E", f"{extended},hash_seed={uuid}")
         shape = ("-b", str(BLOCK), "-I", "256", "-i", "16384", "-m", "0")
-        journal = ("-J", f"size={journal_size(self.size) // _MIB},location=1")
+        place = ",location=1" if journal_first else ""
+        journal = ("-J", f"size={journal_size(self.size) // _MIB}{place}")
         size = f"{self.size // _KIB}k"
         options = ("-q", "-F", "-t", "ext4", "-O", features, *shape, *journal, *names)
         return Command(MKE2FS, (*options, str(self.path), size))

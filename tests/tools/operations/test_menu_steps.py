@@ -113,4 +113,5 @@ def test_the_next_run_goes_on_after_every_cut(
         subprocess.run(["fsck.fat", "-a", "-w", path], check=False, capture_output=True)
         change(place, NEW)
         assert content(place) == NEW
-        assert place.folder.names() == names
+        # Of a long name that was cut in half, fsck.fat leaves the short one: a file without use.
+        assert {*place.folder.names()} - {"MENUCF~1.NEW"} == {*names}

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file or device that becomes a stick: made, wiped, synced, named."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from liveos.errors import RefusedError
+from liveos.host.block import claim
 from liveos.host.target import UNFINISHED_NOTICE
 
-_REREAD_PARTITIONS = 0x125F  # BLKRRPART, linux/fs.h
 _PIECE = 4 * 1024 * 1024
 
 
@@ -70,6 +69,5 @@ def sync_directory(path: Path) -> None:
 
 def reread_partitions(device: Path) -> None:
     """Tell the kernel of the new partition table; on a file there is nobody to tell."""
-    # EBUSY and ENOTTY are no harm: the kernel looks again when the stick is plugged in.
     with suppress(OSError), opened(device, os.O_RDONLY) as descriptor:
-        fcntl.ioctl(descriptor, _REREAD_PARTITIONS)
+        claim.reread_partitions(descriptor)

@@ -14,6 +14,7 @@ from pathlib import Path
 from liveos.errors import NotPermittedError, UnsupportedError
 from liveos.formats.binary import FileSource
 from liveos.formats.exception_store import SECTOR, Usage
+from liveos.host.mounts import Mount, mount_of, parse_mounts
 from liveos.host.run import find, run
 from liveos.host.tools import DMSETUP, Command
 from liveos.medium.model import PersistenceKind
@@ -36,36 +37,6 @@ _TEMPORARY = Finding(
     Severity.WARNING,
     "this overlay is in memory only: every change is lost when the system ends",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """One line of mountinfo (proc(5)): device number, mount point, type, source, options."""
-
-    device: str
-    point: str
-    filesystem: str
-    source: str
-    options: tuple[str, ...]
-
-    def option(self, name: str) -> str | None:
-        """The value of ``name=value`` among the filesystem's options."""
-        values = [each for each in self.options if each.startswith(f"{name}=")]
-        return values[0].partition("=")[2] if values else None
-
-
-def parse_mounts(text: str) -> tuple[Mount, ...]:
-    """The mounts in the text of ``/proc/self/mountinfo``, in its order."""
-    mounts = []
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        place, kind = before.split(" "), after.split(" ")
-        if len(place) >= 5 and len(kind) >= 3:
-            options = tuple(map(_unescaped, kind[2].split(",")))
-            mounts.append(
-                Mount(place[2], _unescaped(place[4]), kind[0], _unescaped(kind[1]), options)
-            )
-    return tuple(mounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +118,8 @@ def _of_directory(system: Path, root: Mount, mounts: tuple[Mount, ...]) -> Overl
         space = os.statvfs(system / upper.lstrip("/"))
     except OSError as error:
         raise UnsupportedError(f"the upper directory {upper} is out of reach: {error}") from error
-    around = max((m for m in mounts if _is_below(upper, m.point)), key=lambda m: len(m.point))
+    around = mount_of(upper, mounts)
+    assert around is not None  # the root itself is one
     free = space.f_bavail * space.f_frsize
     in_image = around.source.startswith("/dev/loop")
     return OverlayStatus(
@@ -165,10 +137,6 @@ def _followed(system: Path, path: str) -> str:
     """A path with its links followed, as the system sees it: /run/overlayfs is a link."""
     link = system / path.lstrip("/")
     return str(Path(path).parent / link.readlink()) if link.is_symlink() else path
-
-
-def _is_below(path: str, point: str) -> bool:
-    return path == point or path.startswith(point.rstrip("/") + "/")
 
 
 def _of_snapshot(system: Path, device: Path) -> OverlayStatus:
@@ -227,8 +195,3 @@ def _text(path: Path) -> str | None:
         return path.read_text(errors="replace").strip()
     except OSError:
         return None
-
-
-def _unescaped(word: str) -> str:
-    r"""Blanks, tabs, line ends and backslashes are written as ``\NNN`` there (proc(5))."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)

@@ -39,7 +39,8 @@ def losses(target: Target) -> tuple[str, ...]:
     """One sentence for each thing that will be lost."""
     if target.kind is TargetKind.MISSING or target.size is None:
         return ()
-    whole = f"everything on {target.path} ({format_size(target.size)})"
+    maker = "" if target.device is None else f": {target.device.made_by}"
+    whole = f"everything on {target.path} ({format_size(target.size)}{maker})"
     return (whole, *(f"{content.description}" for content in target.contents))
 
 

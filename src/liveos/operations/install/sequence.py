@@ -27,8 +27,10 @@ from liveos.operations.plan import AnyStep
 from liveos.operations.steps.stick import (
     AwaitCheck,
     CheckSource,
+    ClaimDevice,
     Copy,
     CreateImage,
+    Detach,
     InstallCore,
     MakeDirectories,
     MakeUnbootable,
@@ -72,6 +74,8 @@ def _prepare(stick: Stick) -> list[Step]:
     if stick.makes_file:
         steps.append(CreateImage(path, layout.size, replaces=target.part_is_ours))
     else:
+        if target.device is not None:
+            steps.append(ClaimDevice(path, target.device))
         regions = refusals.regions_to_wipe(target, layout)
         steps += [MakeUnbootable(path, regions), Sync(path)]
     # The kernel is told once, at the end; udev would start to probe half-made filesystems.
@@ -185,4 +189,7 @@ def _finish(stick: Stick) -> list[Step]:
     if stick.makes_file:
         replaces = stick.target.size is not None
         steps.append(Publish(path, stick.target.path, replaces=replaces))
+    device = stick.target.device
+    if device is not None and device.is_removable and stick.request.eject:
+        steps.append(Detach(path))
     return steps

@@ -11,8 +11,10 @@ from liveos.operations.steps.stick import (
     Allocate,
     AwaitCheck,
     CheckSource,
+    ClaimDevice,
     Copy,
     CreateImage,
+    Detach,
     InstallCore,
     MakeDirectories,
     MakeUnbootable,
@@ -35,11 +37,14 @@ def perform_stick_step(step: Step, session: Session) -> None:  # noqa: C901, PLR
             perform.check_source(step, session)
         case AwaitCheck():
             perform.await_check(session)
+        case ClaimDevice():
+            perform.claim_device(step, session)
+        case Detach():
+            perform.detach_device(step, session)
         case CreateImage():
             perform.create_image(step, session)
         case MakeUnbootable():
-            session.touched = True
-            disk.make_unbootable(step.path, step.regions)
+            perform.make_unbootable(step, session)
         case Run():
             run(step.command, stdin=step.script.encode())
         case MakeDirectories():

@@ -7,12 +7,12 @@ import pytest
 
 from liveos.errors import NotPermittedError, UnsupportedError
 from liveos.formats.exception_store import Usage
+from liveos.host.mounts import parse_mounts
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.live import (
     SnapshotTable,
     live_status,
-    parse_mounts,
     parse_table,
     with_kernels_word,
 )

@@ -39,12 +39,17 @@ def create(path: Path, size: int) -> None:
 def make_unbootable(path: Path, regions: tuple[tuple[int, int], ...]) -> None:
     """Zero the (offset, length) regions, the notice first, and return when it is on the disk."""
     with opened(path) as descriptor:
-        write_all(descriptor, 0, UNFINISHED_NOTICE.ljust(512, b"\0"))
-        os.fsync(descriptor)
-        for offset, length in regions:
-            for start in range(max(offset, 512), offset + length, _PIECE):
-                write_all(descriptor, start, bytes(min(_PIECE, offset + length - start)))
-        os.fsync(descriptor)
+        wipe(descriptor, regions)
+
+
+def wipe(descriptor: int, regions: tuple[tuple[int, int], ...]) -> None:
+    """The same of an open file or device."""
+    write_all(descriptor, 0, UNFINISHED_NOTICE.ljust(512, b"\0"))
+    os.fsync(descriptor)
+    for offset, length in regions:
+        for start in range(max(offset, 512), offset + length, _PIECE):
+            write_all(descriptor, start, bytes(min(_PIECE, offset + length - start)))
+    os.fsync(descriptor)
 
 
 def write_all(descriptor: int, offset: int, data: bytes) -> None:

@@ -71,8 +71,10 @@ class Relay:
                 raise InterruptedByUserError("stopped")
             if self._failure is not None:
                 raise copy.copy(self._failure)
-            self._reading = not self._is_here(index)
-            return self._reading
+            if self._is_here(index):
+                return False
+            self._reading = True
+            return True
 
     def _has_left(self, reader: int) -> bool:
         return reader not in self._positions

@@ -3,6 +3,7 @@
 
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from liveos.errors import LiveosError
+from liveos.host import udisks
 from liveos.host.block.device import BlockDevice, device_at
 from liveos.host.block.machine import Machine
 from liveos.host.run import run
@@ -51,7 +53,8 @@ class Target:
     ``in_use`` says by what; ``part`` is the kind of thing that lies at ``part_path``, where a new
     file would be made, and ``part_is_ours`` that an earlier run of ours left it there. ``free``
     is the space for ordinary users of the filesystem that holds a file. ``device`` is what is
-    known of a block device.
+    known of a block device; one that only udisks2 opens for us is written from a ``draft``, a file
+    that is made before.
     """
 
     path: Path
@@ -67,6 +70,7 @@ class Target:
     part_is_ours: bool = False
     free: int | None = field(default=None, compare=False)
     device: BlockDevice | None = None
+    draft: Path | None = field(default=None, compare=False)
 
     @property
     def part_path(self) -> Path:
@@ -84,20 +88,37 @@ def look_at(path: Path, source: Path) -> Target:
         return Target(path, kind, writable=False)
     size = _size(path)  # None when it may not be read
     device = _device(path) if kind is TargetKind.DEVICE else None
+    writable = _is_writable(path, kind)
+    draft = None if device is None or writable else _draft(path)
     return Target(
         path=path,
         kind=kind,
         size=device.size if device is not None and size is None else size,
         sector_size=512 if device is None else device.sector_size,
-        writable=_is_writable(path, kind),
+        writable=writable or draft is not None,
         is_source=_is_same(path, source),
         in_use=use_of(path),
         contents=tuple(_contents(path)) if size else tuple(_as_udev_knows(device)),
-        free=_free(path.parent) if kind is TargetKind.FILE else None,
+        free=_free_for(path, kind, draft),
         part=_kind(_part(path)) if kind is TargetKind.FILE else TargetKind.MISSING,
         part_is_ours=_part_is_ours(_part(path)),
         device=device,
+        draft=draft,
     )
+
+
+def _draft(device: Path) -> Path | None:
+    """A new name in /var/tmp, because /tmp is often in memory; None without udisks2."""
+    if not udisks.is_available():
+        return None
+    directory = Path(os.environ.get("TMPDIR", "/var/tmp"))  # noqa: S108 - made with O_EXCL
+    return directory / f"liveos-{device.name}-{secrets.token_hex(4)}.img"
+
+
+def _free_for(path: Path, kind: TargetKind, draft: Path | None) -> int | None:
+    if draft is not None:
+        return _free(draft.parent)
+    return _free(path.parent) if kind is TargetKind.FILE else None
 
 
 def _device(path: Path) -> BlockDevice | None:

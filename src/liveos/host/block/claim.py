@@ -27,15 +27,18 @@ class Claim:
     flock(2) keeps udev, and all who wait for udev, away until the end (systemd,
     "Locking Block Device Access"). O_EXCL keeps mounts and other claims away, but mkfs programs
     want it for themselves: `share` gives it up when there are no partitions left to mount.
+
+    ``lent`` is a descriptor with O_EXCL of a disk that udisks2 has opened for us.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lent: int | None = None) -> None:
         self._path = path
-        self.descriptor = _open(path, 0)
+        self.descriptor = _open(path, 0) if lent is None else lent
         self._exclusive = -1
         try:
             _lock(self.descriptor, path)
-            self._exclusive = _open(path, os.O_EXCL)
+            if lent is None:
+                self._exclusive = _open(path, os.O_EXCL)
         except BaseException:
             self.release()
             raise
@@ -52,7 +55,7 @@ class Claim:
 
     def share(self) -> None:
         """Let the kernel forget the old partitions, and programs of ours open the disk."""
-        reread_partitions(self._exclusive)
+        reread_partitions(self.descriptor)
         _close(self._exclusive)
         self._exclusive = -1
 

@@ -159,7 +159,8 @@ def _is_removable(disk: Path, bus: str | None) -> bool:
 def _model(disk: Path, udev: dict[str, str]) -> str | None:
     vendor, model = text(disk / "device/vendor"), text(disk / "device/model")
     if model is None:
-        return text(disk / "device/name") or udev.get("ID_MODEL")
+        other = text(disk / "device/name") or text(disk / "loop/backing_file")
+        return other or udev.get("ID_MODEL")
     # A vendor of virtio is a number; "ATA" says nothing of who made a disk.
     known = vendor if vendor and vendor != "ATA" and not vendor.startswith("0x") else ""
     return f"{known} {model}".strip() or None

@@ -81,7 +81,8 @@ def _medium(device: BlockDevice) -> LiveosError | None:
         )
     if device.sector_size != _SECTOR:
         return UnsupportedError(
-            f"{device.path} has sectors of {device.sector_size} bytes; only 512 are supported"
+            f"{device.path} has sectors of {device.sector_size} bytes; only 512 are supported",
+            hint="name another device",
         )
     return None
 
@@ -89,8 +90,7 @@ def _medium(device: BlockDevice) -> LiveosError | None:
 def _fixed(device: BlockDevice) -> LiveosError | None:
     if device.is_removable:
         return None
-    kind = f"{device.bus} disk" if device.bus else "disk"
     return RefusedError(
-        f"{device.path} is a built-in or virtual {kind} ({device.made_by})",
+        f"{device.path} cannot be pulled out: it is a built-in or virtual disk",
         hint="--allow-fixed allows to write to disks that cannot be pulled out",
     )

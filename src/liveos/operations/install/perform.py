@@ -20,8 +20,6 @@ from liveos.formats.binary import (
 )
 from liveos.formats.programs import grub_pc
 from liveos.host import disk, ext4
-from liveos.host.block.claim import Claim, detach
-from liveos.host.block.machine import Machine
 from liveos.host.run import run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
@@ -33,20 +31,16 @@ from liveos.operations.install.session import Session, Written
 from liveos.operations.steps.stick import (
     Allocate,
     CheckSource,
-    ClaimDevice,
     Copy,
     CreateImage,
-    Detach,
     InstallCore,
     MakeDirectories,
-    MakeUnbootable,
     Place,
     Publish,
     Remove,
     WriteBootCode,
     WriteRecord,
 )
-from liveos.report import Finding, Severity
 
 
 def check_source(step: CheckSource, session: Session) -> None:
@@ -61,30 +55,6 @@ def await_check(session: Session) -> None:
     assert session.check is not None
     session.check.wait(session.reporter, session.shared.poll)
     session.check = None
-
-
-def claim_device(step: ClaimDevice, session: Session) -> None:
-    """:raises RefusedError: it is another device now, or somebody uses it."""
-    session.claim = Claim(step.path)
-    session.claim.require(step.device)
-
-
-def make_unbootable(step: MakeUnbootable, session: Session) -> None:
-    """The first write. From here on there are no partitions that somebody could mount."""
-    session.touched = True
-    disk.make_unbootable(step.path, step.regions)
-    if session.claim is not None:
-        session.claim.share()
-
-
-def detach_device(step: Detach, session: Session) -> None:
-    """While it is locked, so that nobody mounts what is on it before it is gone."""
-    disk.sync(step.path)
-    detached = detach(step.path, Machine())
-    session.release()
-    said = "has been detached" if detached else "is written in full"
-    message = f"{step.path} {said}: it can be pulled out"
-    session.reporter.finding(Finding("ejected", Severity.INFO, message))
 
 
 def create_image(step: CreateImage, session: Session) -> None:

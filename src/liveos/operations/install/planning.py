@@ -65,7 +65,7 @@ def plan(
     installed = _installed(request, source, payload, kind, used)
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
-    path = target.part_path if request.size is not None else target.path
+    path = target.part_path if request.size is not None else target.draft or target.path
     stick = Stick(
         request=request,
         source=source,

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from liveos.host import disk
 from liveos.host.run import run
-from liveos.operations.install import perform
+from liveos.operations.install import devices, perform
 from liveos.operations.install.session import Session
 from liveos.operations.steps.stick import (
     Allocate,
@@ -26,6 +26,7 @@ from liveos.operations.steps.stick import (
     Sync,
     Write,
     WriteBootCode,
+    WriteDevice,
     WriteRecord,
 )
 
@@ -38,13 +39,15 @@ def perform_stick_step(step: Step, session: Session) -> None:  # noqa: C901, PLR
         case AwaitCheck():
             perform.await_check(session)
         case ClaimDevice():
-            perform.claim_device(step, session)
+            devices.claim_device(step, session)
+        case WriteDevice():
+            devices.write_device(step, session)
         case Detach():
-            perform.detach_device(step, session)
+            devices.detach_device(step, session)
         case CreateImage():
             perform.create_image(step, session)
         case MakeUnbootable():
-            perform.make_unbootable(step, session)
+            devices.make_unbootable(step, session)
         case Run():
             run(step.command, stdin=step.script.encode())
         case MakeDirectories():

@@ -134,5 +134,5 @@ class Stick:
 
     @property
     def makes_file(self) -> bool:
-        """A new file is made beside the target and renamed; else the target is written in place."""
-        return self.request.size is not None
+        """A new file is made and renamed, or copied; else the target is written in place."""
+        return self.request.size is not None or self.target.draft is not None

@@ -84,10 +84,14 @@ class CreateImage:
 
 @dataclass(frozen=True, slots=True)
 class ClaimDevice:
-    """Take a device over; it must still be the one that the plan was made for."""
+    """Take a device over; it must still be the one that the plan was made for.
+
+    ``lent`` means that udisks2 opens it, and that whoever sits there may be asked.
+    """
 
     path: Path
     device: BlockDevice
+    lent: bool = False
 
     @property
     def title(self) -> str:
@@ -96,7 +100,29 @@ class ClaimDevice:
     def __str__(self) -> str:
         sequence = "" if self.device.diskseq is None else f", disk sequence {self.device.diskseq}"
         size = _exact(self.device.size)
-        return f"lock {self.path}, if it still is {self.device.made_by}, {size}{sequence}"
+        lender = "let udisks2 open, and " if self.lent else ""
+        return f"{lender}lock {self.path}, if it still is {self.device.made_by}, {size}{sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDevice:
+    """Write a finished draft to the device that has been claimed, and compare; then remove it.
+
+    What is a hole in the draft is not written. First the ``regions`` of the device are wiped, as
+    `MakeUnbootable` does, and the first sector goes last.
+    """
+
+    draft: Path
+    path: Path
+    regions: tuple[tuple[int, int], ...]
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.path}"
+
+    def __str__(self) -> str:
+        ranges = ", ".join(f"{start}+{length}" for start, length in self.regions)
+        return f"wipe {self.path}: bytes {ranges}; write {self.draft} to it, compare, remove it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +374,7 @@ Step = (
     | Remove
     | Sync
     | Publish
+    | WriteDevice
     | Detach
 )
 

@@ -22,6 +22,7 @@ HOW_TO = "run this as root; or install udisks2 and the Python package jeepney (l
 _NAME = "org.freedesktop.UDisks2"
 _MANAGER = "/org/freedesktop/UDisks2/Manager"
 _NO_DRIVE = "/"
+_BUS_SECONDS = 5.0
 _ANSWER_SECONDS = 300.0
 """A person may have to look for the password."""
 
@@ -115,8 +116,9 @@ def _call(
 
     message = new_method_call(address, method, signature, words)
     message.header.flags |= MessageFlag.allow_interactive_authorization
+    seconds = _ANSWER_SECONDS if address.bus_name == _NAME else _BUS_SECONDS
     try:
-        reply = bus.send_and_get_reply(message, timeout=_ANSWER_SECONDS)
+        reply = bus.send_and_get_reply(message, timeout=seconds)
     except TimeoutError as error:
         raise NotPermittedError(f"udisks2 has not answered to {method}", hint=HOW_TO) from error
     if reply.header.message_type is MessageType.error:

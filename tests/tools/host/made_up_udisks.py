@@ -27,7 +27,9 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
   <type>session</type>
   <listen>unix:path={socket}</listen>
   <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/><allow own="*"/><allow user="*"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
   </policy>
 </busconfig>
 """
@@ -62,7 +64,7 @@ class MadeUpUdisks:
 
     def __enter__(self) -> Self:
         self._bus = open_dbus_connection(self._address, enable_fds=True)
-        self._bus.send_and_get_reply(message_bus.RequestName(_NAME))
+        self._bus.send_and_get_reply(message_bus.RequestName(_NAME), timeout=10)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         return self

@@ -111,9 +111,8 @@ Serial = Annotated[
         help="The serial number that a device must have; --yes asks for it.",
     ),
 ]
-Eject = Annotated[
-    bool,
-    typer.Option("--eject/--no-eject", help="Let a finished stick go, so that it can be pulled."),
+NoEject = Annotated[
+    bool, typer.Option("--no-eject", help="Leave a finished stick attached to this machine.")
 ]
 
 
@@ -142,7 +141,7 @@ def install(
     no_verify: NoVerify = False,
     serial: Serial = None,
     allow_fixed: AllowFixed = False,
-    eject: Eject = True,
+    no_eject: NoEject = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> ExitStatus:
@@ -172,7 +171,7 @@ def install(
         timeout=timeout,
         serials=tuple(serial or ()),
         allow_fixed=allow_fixed,
-        eject=eject,
+        eject=not no_eject,
     )
     plans = _plans(request, source, targets)
     if dry_run:

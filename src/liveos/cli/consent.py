@@ -21,6 +21,17 @@ def show_plan(output: Output, plan: Plan) -> None:
     output.show(*plan_view(plan))
 
 
+def show_plans(output: Output, plans: Sequence[Plan]) -> None:
+    """The same of plans that are carried out at once; as JSON they are one document."""
+    if output.as_json and len(plans) > 1:
+        from liveos.operations.plan import plan_document
+
+        output.document("plans", {"plans": [plan_document(plan) for plan in plans]})
+        return
+    for plan in plans:
+        show_plan(output, plan)
+
+
 def consent(output: Output, plan: Plan, *, yes: bool) -> None:
     """Return if the plan may be carried out.
 

@@ -146,7 +146,7 @@ def install(
     yes: Yes = False,
 ) -> ExitStatus:
     """Install an image on a stick, with room to keep changes."""
-    from liveos.cli.consent import consent_to_all, show_plan
+    from liveos.cli.consent import consent_to_all, show_plans
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
     from liveos.cli.installation import carry_out
     from liveos.medium.model import PersistenceKind
@@ -175,8 +175,7 @@ def install(
     )
     plans = _plans(request, source, targets)
     if dry_run:
-        for plan in plans:
-            show_plan(output, plan)
+        show_plans(output, plans)
         return ExitStatus.DONE
     if yes:
         for plan in plans:

@@ -14,7 +14,7 @@ from pathlib import Path
 from liveos.errors import LiveosError
 from liveos.host import udisks
 from liveos.host.block.device import BlockDevice, device_at
-from liveos.host.block.machine import Machine
+from liveos.host.block.machine import Machine, whole
 from liveos.host.run import run
 from liveos.host.tools import BLKID, SFDISK, Command
 from liveos.host.use import use_of
@@ -182,9 +182,18 @@ def _is_writable(path: Path, kind: TargetKind) -> bool:
 
 
 def _is_same(path: Path, source: Path) -> bool:
+    """The same file or disk; a partition is of its disk."""
     with suppress(OSError):
-        return path.samefile(source)
+        return path.samefile(source) or _disk(path) == _disk(source) is not None
     return False
+
+
+def _disk(path: Path) -> Path | None:
+    """The disk that a block device is, or is a part of."""
+    if not stat.S_ISBLK(path.stat().st_mode):
+        return None
+    node = Machine().at(path)
+    return None if node is None else whole(node)
 
 
 def _part_is_ours(path: Path) -> bool:

@@ -173,3 +173,8 @@ def test_a_stick_that_forgets_what_is_written(
 def test_a_device_installed_by_a_plan_alone(iso: Path, loops: list[Path]) -> None:
     execute(planned(iso, look_at(loops[0], iso)))
     assert_whole(loops[0])
+
+
+def test_a_partition_of_the_target_as_the_source(iso: Path, loops: list[Path]) -> None:
+    assert look_at(loops[0], loops[0]).is_source
+    assert not look_at(loops[0], loops[1]).is_source

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from liveos.cli import install
 from liveos.cli.bar import bar_reporters
+from liveos.cli.consent import show_plans
 from liveos.cli.installation import carry_out
 from liveos.cli.output import Output, ProgressStyle
 from liveos.cli.progress import reporters
@@ -97,6 +98,14 @@ def test_with_yes_a_device_is_named_by_its_serial_number() -> None:
     with pytest.raises(RefusedError, match="SanDisk Ultra, serial 4C530001") as caught:
         install._require_serial(plan, ())
     assert "--serial 4C530001" in str(caught.value.hint)
+
+
+def test_several_plans_are_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plans(Output(as_json=True), PLANS)
+    plans = json.loads(capsys.readouterr().out)["plans"]
+    assert [plan["target"] for plan in plans] == ["/dev/sdy", "/dev/sdz"]
+    show_plans(Output(as_json=True), PLANS[:1])
+    assert json.loads(capsys.readouterr().out)["target"] == "/dev/sdy"
 
 
 def test_progress_of_each_has_its_name() -> None:

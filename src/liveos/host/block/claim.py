@@ -94,21 +94,24 @@ def drop_buffers(descriptor: int) -> None:
         fcntl.ioctl(descriptor, _FLUSH_BUFFERS)
 
 
-def detach(path: Path, machine: Machine) -> bool:
+def detach(node: Path | None) -> bool:
     """Flush a SCSI disk, as USB sticks are, and let the kernel forget it: it can be pulled out.
 
     ``delete`` in sysfs sends SYNCHRONIZE CACHE first (Linux, drivers/scsi/sd.c, sd_shutdown). A
     disk of another kind has no such file; what was synced is all that can be done for it. False
     if it has none, or may not be detached.
     """
-    node = machine.at(path)
     if node is None:
         return False
     try:
-        (node / "device/delete").open("r+").close()  # a file that is there: none is made
-        (node / "device/delete").write_text("1\n")
+        # It cannot be opened for reading, and must not be made where it is missing.
+        descriptor = os.open(node / "device/delete", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
         return False
+    try:
+        os.write(descriptor, b"1\n")
+    finally:
+        os.close(descriptor)
     return True
 
 

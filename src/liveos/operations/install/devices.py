@@ -34,7 +34,7 @@ def make_unbootable(step: MakeUnbootable, session: Session) -> None:
 
 def detach_device(step: Detach, session: Session) -> None:
     """While it is locked, so that nobody mounts what is on it before it is gone."""
-    detached = detach(step.path, Machine())
+    detached = detach(Machine().at(step.path))
     session.release()
     detached = detached or udisks.power_off(step.path)
     said = "has been detached" if detached else "is written in full"

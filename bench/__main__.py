@@ -28,7 +28,7 @@ def main() -> int:
         results = [*start_up(), *big_store.measure(store), big_store.measure_nominal(scratch)]
         show(results)
         iso = arguments.iso or big_iso.make(image(RECIPES[0]).iso, 2 * GIB, scratch)
-        more = [bytes_read(iso), *installation(iso, scratch)]
+        more = [bytes_read(iso), *installation(iso, scratch), two_targets(iso, scratch)]
         show(more)
         if arguments.iso is None:
             iso.unlink()
@@ -101,9 +101,23 @@ def installation(iso: Path, scratch: Path) -> list[Ratio]:
     ]
 
 
-def install(iso: Path, stick: Path) -> Run:
+def two_targets(iso: Path, scratch: Path) -> Ratio:
+    """Two sticks at once beside one, on the same disk: three times in turn."""
+    alone: list[float] = []
+    together: list[float] = []
+    sticks = [scratch / "one.img", scratch / "two.img"]
+    for _ in range(3):
+        for targets, seconds in ((sticks[:1], alone), (sticks, together)):
+            seconds.append(install(iso, *targets).seconds)
+            for each in targets:
+                each.unlink()
+    one, two = median(alone), median(together)
+    return Ratio("install onto two at once", f"{two:.1f} s", f"{one:.1f} s for one", two / one, 2.0)
+
+
+def install(iso: Path, *sticks: Path) -> Run:
     size = str(iso.stat().st_size + GIB)
-    line = ["install", "--size", size, "--overlay", "256M", "--yes", str(iso), str(stick)]
+    line = ["install", "--size", size, "--overlay", "256M", "--yes", str(iso), *map(str, sticks)]
     return run([LIVEOS, *line])
 
 

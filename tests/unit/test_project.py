@@ -36,7 +36,6 @@ TESTED_THROUGH = {
     "liveos.host.ext4_outline": "tests/tools/operations/home/test_resize.py",
     "liveos.host.grub": "tests/tools/operations/test_install.py",
     "liveos.host.interrupts": "tests/tools/operations/test_interrupted.py",
-    "liveos.host.volume_files": "tests/tools/operations/test_install.py",
     "liveos.medium.boot_files": "tests/unit/medium/test_inspect.py",
     "liveos.medium.images": "tests/unit/medium/test_inspect.py",
     "liveos.medium.loaders": "tests/tools/medium/test_inspect.py",

@@ -2,8 +2,8 @@
 """``liveos install``: an image onto a stick, or into a file that can become one."""
 
 import shlex
-import time
 from contextlib import ExitStack
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from liveos.cli.home.options import KeyFile
-from liveos.cli.options import DryRun, Yes
+from liveos.cli.options import AllowFixed, DryRun, Yes
 from liveos.cli.output import Output
-from liveos.errors import UsageError
+from liveos.errors import ExitStatus, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from liveos.operations.install import InstallRequest
@@ -31,8 +31,12 @@ class OverlayKind(StrEnum):
 
 
 Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="An ISO or another LiveOS medium.")]
-Target = Annotated[
-    Path, typer.Argument(metavar="TARGET", help="A device, or an image file with --size.")
+Targets = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="TARGET...",
+        help="A device, or an image file with --size; several are made at the same time.",
+    ),
 ]
 SizeOption = Annotated[
     str | None, typer.Option("--size", metavar="SIZE", help="Make a new image file of this size.")
@@ -99,12 +103,23 @@ NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader 
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not check the source's implanted MD5 sum.")
 ]
+Serial = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--serial",
+        metavar="SERIAL",
+        help="The serial number that a device must have; --yes asks for it.",
+    ),
+]
+NoEject = Annotated[
+    bool, typer.Option("--no-eject", help="Leave a finished stick attached to this machine.")
+]
 
 
 def install(
     output: Output,
     source: Source,
-    target: Target,
+    targets: Targets,
     *,
     size: SizeOption = None,
     erase: Erase = False,
@@ -124,12 +139,16 @@ def install(
     timeout: Timeout = 5,
     no_bios: NoBios = False,
     no_verify: NoVerify = False,
+    serial: Serial = None,
+    allow_fixed: AllowFixed = False,
+    no_eject: NoEject = False,
     dry_run: DryRun = False,
     yes: Yes = False,
-) -> None:
+) -> ExitStatus:
     """Install an image on a stick, with room to keep changes."""
-    from liveos.cli.consent import consent, show_plan
+    from liveos.cli.consent import consent_to_all, show_plans
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
+    from liveos.cli.installation import carry_out
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.sizes import parse_bytes, parse_size
@@ -150,30 +169,54 @@ def install(
         bios=not no_bios,
         verify=not no_verify,
         timeout=timeout,
+        serials=tuple(serial or ()),
+        allow_fixed=allow_fixed,
+        eject=not no_eject,
     )
-    plan = _plan(request, source, target)
+    plans = _plans(request, source, targets)
     if dry_run:
-        show_plan(output, plan)
-        return
+        show_plans(output, plans)
+        return ExitStatus.DONE
+    if yes:
+        for plan in plans:
+            _require_serial(plan, request.serials)
     with ExitStack() as stack:
         if needs_key(request):
-            plan = stack.enter_context(with_key(plan, key_file))
-        consent(output, plan, yes=yes)
-        _carry_out(output, plan, target)
+            plans = stack.enter_context(with_key(plans, key_file))
+        consent_to_all(output, plans, yes=yes)
+        return carry_out(output, plans)
 
 
-def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
+def _require_serial(plan: "Plan", serials: tuple[str, ...]) -> None:
+    """A script must know which device it overwrites: names change from one day to the next."""
+    device = None if plan.target is None else plan.target.device
+    if device is None or device.serial is None or device.serial in serials:
+        return
+    raise RefusedError(
+        f"{device.path} is {device.made_by}: with --yes it must be named by that number, too",
+        hint=f"add --serial {shlex.quote(device.serial)} if everything on it may be lost",
+    )
+
+
+def _plans(request: "InstallRequest", source: Path, targets: list[Path]) -> "list[Plan]":
+    """One plan for each target, with identities of its own."""
     from liveos.host.target import look_at
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
     from liveos.medium.inspect import inspect
     from liveos.operations.install import planning as operation
+    from liveos.operations.together import check_distinct
 
-    facts, place, system = inspect(source), look_at(target, source), None
+    facts, system = inspect(source), None
     if len(facts.images) == 1 and (request.home is not None or request.swap is not None):
         with open_root(str(source)) as tree:
             system = None if tree is None else read_live_system(tree)
-    return operation.plan(request, facts, place, system)
+    plans = []
+    for target in targets:
+        own = replace(request, identities=operation.Identities.random())
+        plans.append(operation.plan(own, facts, look_at(target, source), system))
+    check_distinct(plans)
+    return plans
 
 
 def _kernel_words(text: str) -> tuple[str, ...]:
@@ -181,22 +224,3 @@ def _kernel_words(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise UsageError(f"--kernel-args: {error}", hint="close every quotation mark") from error
-
-
-def _carry_out(output: Output, plan: "Plan", target: Path) -> None:
-    from liveos.cli.progress import reporter
-    from liveos.cli.text import duration
-    from liveos.operations.execute import execute
-
-    start = time.monotonic()
-    with reporter(output) as chosen:
-        execute(plan, chosen)
-    seconds = time.monotonic() - start
-    if output.as_json:
-        output.document("install", {"target": str(target), "seconds": round(seconds, 1)})
-        return
-    stick = shlex.quote(str(target))
-    output.show(f"{target} is ready ({duration(seconds)}).")
-    if not output.quiet:
-        output.note(f"Next: liveos boot {stick} starts it in a virtual machine;")
-        output.note(f"      liveos prove {stick} shows that it boots and remembers.")

@@ -8,6 +8,7 @@ that function's docstring. A verb's module is imported when the verb is run.
 VERBS = {
     "inspect": "Show what a medium holds, layer by layer.",
     "list": "List the images on a stick, with what each remembers by.",
+    "devices": "List the devices that can become a stick, with what is on them.",
     "install": "Install an image on a stick, with room to keep changes.",
     "overlay": "See, check, repair and reshape the persistent overlay.",
     "home": "See, make and remove the persistent home.",

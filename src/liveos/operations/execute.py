@@ -42,11 +42,17 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
 
     :raises LiveosError: the first thing that went wrong.
     """
-    reporter = reporter or NullReporter()
-    _check(plan)
-    session = Session(reporter)
-    with interrupts.as_exceptions(), _failures(plan, session):
+    check(plan)
+    with interrupts.as_exceptions():
+        carry_out(plan, Session(reporter or NullReporter()))
+
+
+def carry_out(plan: Plan, session: Session) -> None:
+    """Do the steps of a plan that has been checked; failures are as of `execute`."""
+    reporter = session.reporter
+    with _failures(plan, session):
         for number, step in enumerate(plan.steps, 1):
+            session.poll()
             reporter.step(step.title, number, len(plan.steps))
             if isinstance(step, OverlayStep):
                 perform_overlay_step(step, reporter)
@@ -60,11 +66,12 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
                 perform_memory_step(step, session)
             else:
                 perform_stick_step(step, session)
+        session.close()
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
 
 
-def _check(plan: Plan) -> None:
+def check(plan: Plan) -> None:
     """Everything that can be known before something is changed."""
     for tool in plan.needs:
         require(tool)

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
@@ -27,7 +28,6 @@ from liveos.host.volume_files import sum_on_disk, write_file
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.model import FileRef
 from liveos.operations.install.session import Session, Written
-from liveos.operations.install.source_check import SourceCheck
 from liveos.operations.steps.stick import (
     Allocate,
     CheckSource,
@@ -45,7 +45,7 @@ from liveos.operations.steps.stick import (
 
 def check_source(step: CheckSource, session: Session) -> None:
     """Begin; and wait for the result if nothing may be written before it is known."""
-    session.check = SourceCheck(step.source, step.md5)
+    session.check = session.shared.check(step.source, step.md5)
     if not step.meanwhile:
         await_check(session)
 
@@ -53,8 +53,7 @@ def check_source(step: CheckSource, session: Session) -> None:
 def await_check(session: Session) -> None:
     """:raises ProblemsFoundError: the source is not what its maker has summed."""
     assert session.check is not None
-    session.check.wait(session.reporter)
-    session.check.end()
+    session.check.wait(session.reporter, session.shared.poll)
     session.check = None
 
 
@@ -85,15 +84,21 @@ def allocate(step: Allocate) -> None:
 
 def copy(step: Copy, session: Session) -> None:
     """Stream a file; what was read is hashed on the way and compared with the target later."""
-    with (
-        FileSource(step.file.container) as container,
-        ReadAhead(bytes_of(step.file, container)) as source,
-    ):
-        _stream(step.place, source, session, copied=True)
+    size = step.file.size
+    relay = session.shared.relay(step.file, lambda: _opened(step.file), size)
+    _stream(step.place, size, relay.pieces(session.reader), session)
+    session.note(Written(step.place, size, relay.sha256(), copied=True))
+
+
+@contextmanager
+def _opened(file: FileRef) -> Iterator[ByteSource]:
+    with FileSource(file.container) as container, ReadAhead(bytes_of(file, container)) as source:
+        yield source
 
 
 def write(place: Place, data: bytes, session: Session) -> None:
-    _stream(place, MemorySource(data), session, copied=False)
+    _stream(place, len(data), pieces(MemorySource(data), len(data)), session)
+    session.note(Written(place, len(data), hashlib.sha256(data).hexdigest(), copied=False))
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
@@ -120,6 +125,7 @@ def read_back(session: Session) -> None:
 
         def progress(done: int, before: int = before) -> None:
             session.reporter.progress(before + done, total)
+            session.shared.poll()
 
         if sum_on_disk(item.place.volume, item.place.path, item.size, progress) != item.sha256:
             raise ProblemsFoundError(
@@ -186,23 +192,20 @@ def bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
         raise UnsupportedError(f"{file.container}:{file.path}: {error}") from error
 
 
-def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool) -> None:
-    digest = hashlib.sha256()
-
-    def hashed() -> Iterator[bytes]:
-        try:
-            for piece in pieces(source, source.size):
-                digest.update(piece)
-                yield piece
-        except FormatError as error:
-            raise UnsupportedError(f"the source of {place} is damaged: {error}") from error
-
+def _stream(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:
     def progress(done: int) -> None:
-        session.reporter.progress(done, source.size)
+        session.reporter.progress(done, size)
         session.poll()
 
-    write_file(place.volume, place.path, source.size, hashed(), progress)
-    session.note(Written(place, source.size, digest.hexdigest(), copied))
+    write_file(place.volume, place.path, size, readable(place, data), progress)
+
+
+def readable(place: Place, data: Iterator[bytes]) -> Iterator[bytes]:
+    """:raises UnsupportedError: what is read turns out to be damaged."""
+    try:
+        yield from data
+    except FormatError as error:
+        raise UnsupportedError(f"the source of {place} is damaged: {error}") from error
 
 
 def _build_core(step: InstallCore) -> bytes:

@@ -26,6 +26,7 @@ from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.installed import Installed, label_problem, refuse
 from liveos.medium.model import Medium, PersistenceKind
 from liveos.operations.install import refusals
+from liveos.operations.install.device_refusals import check_device
 from liveos.operations.install.layout import Identities
 from liveos.operations.install.memory import at_boot, check_memory
 from liveos.operations.install.overlay import choose_kind
@@ -52,6 +53,7 @@ def plan(
     :raises UnsupportedError: the image cannot be installed like that.
     :raises NotPermittedError: the target cannot be written.
     """
+    check_device(target, request.serials, allow_fixed=request.allow_fixed)
     size = refusals.check_target(request.size, target, source, erase=request.erase)
     _check_words(request)
     check_memory(request)
@@ -63,7 +65,7 @@ def plan(
     installed = _installed(request, source, payload, kind, used)
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
-    path = target.part_path if request.size is not None else target.path
+    path = target.part_path if request.size is not None else target.draft or target.path
     stick = Stick(
         request=request,
         source=source,

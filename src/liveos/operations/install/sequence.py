@@ -6,6 +6,7 @@ the loaders; the mark and the notice in the boot code go last.
 """
 
 import re
+from dataclasses import replace
 
 from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
@@ -27,8 +28,10 @@ from liveos.operations.plan import AnyStep
 from liveos.operations.steps.stick import (
     AwaitCheck,
     CheckSource,
+    ClaimDevice,
     Copy,
     CreateImage,
+    Detach,
     InstallCore,
     MakeDirectories,
     MakeUnbootable,
@@ -41,6 +44,7 @@ from liveos.operations.steps.stick import (
     Sync,
     Write,
     WriteBootCode,
+    WriteDevice,
     WriteRecord,
 )
 
@@ -69,6 +73,8 @@ def _prepare(stick: Stick) -> list[Step]:
     if stick.checks_source and stick.source.implanted_md5 is not None:
         md5 = stick.source.implanted_md5.md5
         steps.append(CheckSource(stick.source.path, md5, meanwhile=stick.makes_file))
+    if target.device is not None:
+        steps.append(ClaimDevice(target.path, target.device, lent=target.draft is not None))
     if stick.makes_file:
         steps.append(CreateImage(path, layout.size, replaces=target.part_is_ours))
     else:
@@ -88,6 +94,9 @@ def _make_filesystems(stick: Stick) -> list[Step]:
     make_live = stick.live.make(
         stick.installed.label, identities.live_filesystem, features(stick.payload)
     )
+    if stick.target.draft is not None:
+        # What is a hole in the draft is not written, so that zeros must not become holes.
+        make_live = replace(make_live, environment=(("UNIX_IO_NOZEROOUT", "1"),))
     return [
         Run("Make the ESP (FAT32)", make_esp),
         Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT),
@@ -182,7 +191,13 @@ def _finish(stick: Stick) -> list[Step]:
         Sync(path),
         WriteBootCode(path, boot_image, stick.layout.bios_boot.offset),
     ]
-    if stick.makes_file:
+    if stick.target.draft is not None:
+        regions = refusals.regions_to_wipe(stick.target, stick.layout)
+        steps.append(WriteDevice(path, stick.target.path, regions))
+    elif stick.makes_file:
         replaces = stick.target.size is not None
         steps.append(Publish(path, stick.target.path, replaces=replaces))
+    device = stick.target.device
+    if device is not None and device.is_removable and stick.request.eject:
+        steps.append(Detach(stick.target.path))
     return steps

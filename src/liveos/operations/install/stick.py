@@ -33,6 +33,9 @@ class InstallRequest:
     ``temporary`` is the size, in bytes, of the store in memory where changes are not kept.
     ``uncompressed`` unpacks the root. ``label`` is that of the LIVE partition, ``name`` the image's
     directory there. ``timeout`` is how many seconds the boot menu waits.
+
+    ``serials`` are those of devices that may be overwritten; with none, any may. ``allow_fixed``
+    is for disks that cannot be pulled out; with ``eject`` those that can are let go at the end.
     """
 
     identities: Identities = field(default_factory=Identities.random)
@@ -51,6 +54,9 @@ class InstallRequest:
     bios: bool = True
     verify: bool = True
     timeout: int = 5
+    serials: tuple[str, ...] = ()
+    allow_fixed: bool = False
+    eject: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +134,5 @@ class Stick:
 
     @property
     def makes_file(self) -> bool:
-        """A new file is made beside the target and renamed; else the target is written in place."""
-        return self.request.size is not None
+        """A new file is made and renamed, or copied; else the target is written in place."""
+        return self.request.size is not None or self.target.draft is not None

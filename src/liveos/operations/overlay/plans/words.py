@@ -9,6 +9,7 @@ from liveos.medium.installation import Installation, Record
 from liveos.medium.installed import Installed
 from liveos.medium.memory_warnings import named_overlay
 from liveos.medium.menus.grub_places import kernel_lines
+from liveos.operations.menus import owners
 from liveos.operations.menus.change import remembering
 from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
 from liveos.operations.steps.whole_overlay import leftovers, unused
@@ -28,10 +29,13 @@ def changes_of_words(
 ) -> tuple[MenuStep, ...]:
     """The steps after which the stick starts as ``installed`` says, and its record says so.
 
-    ``size`` is that of the overlay, in bytes; None where it has none. The menu must be ours; one
-    that is to forget, and does not remember, stays as it is.
+    ``size`` is that of the overlay, in bytes; None where it has none. A menu of ours that is to
+    forget, and does not remember, stays as it is. Menus of others change on their lines alone.
+
+    :raises UnsupportedError: what menus of others would do then is not certain.
     """
-    assert found.menu is not None
+    if found.menu is None:
+        return owners.remembering(found.owners, installed)
     text = found.menu.text
     if installed.overlay is not None or any(map(named_overlay, found.menu.entries)):
         text = remembering(found.menu, installed)

@@ -3,6 +3,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,14 @@ def test_that_nothing_was_noted_of_its_files_is_said(
 def test_its_store_is_serviced_in_place(
     old: Old, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stick = make_old_stick(tmp_path, source, old)
+    stick = make_old_stick(tmp_path, source, replace(old, overlay_mib=4))
     before = menus(stick)
-    done("overlay", "resize", stick.path, "12M")
-    assert asked(capsys, "overlay", "status", stick.path)["size"] == 12 * MIB
+    done("overlay", "resize", stick.path, "6M")
+    assert asked(capsys, "overlay", "status", stick.path)["size"] == 6 * MIB
     assert main(["overlay", "check", str(stick.path)]) == ExitStatus.DONE
     done("overlay", "reset", stick.path)
     store = stick.read(f"/LiveOS/{old.overlay_name}")
-    assert len(store) == 12 * MIB
+    assert len(store) == 6 * MIB
     assert not any(store[16:])
     assert menus(stick) == before
     stick.check()
@@ -221,7 +222,7 @@ def test_other_kinds_of_overlays_are_reset_and_removed(
 @BOTH
 def test_homes(old: Old, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The image has a livesys, which finds a home by its name (2.4): no word is needed."""
-    stick = make_old_stick(tmp_path, source, Old(old.filesystem, efi=old.efi, size_mib=128))
+    stick = make_old_stick(tmp_path, source, replace(old, size_mib=128))
     before = menus(stick)
     done("home", "create", stick.path, "--size", "32M", "--plain")
     assert asked(capsys, "home", "status", stick.path)["size"] == 32 * MIB

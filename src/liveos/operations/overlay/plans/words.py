@@ -4,6 +4,7 @@
 import json
 
 from liveos.errors import UnsupportedError
+from liveos.formats.binary import FormatError
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.installation import Installation, Record
 from liveos.medium.installed import Installed
@@ -65,12 +66,18 @@ def _noted(
 
 
 def room_for(place: FolderFile) -> int:
-    """The bytes that a new overlay can have: a half-made one makes room before."""
+    """The bytes that a new overlay can have: a half-made one makes room before.
+
+    On FAT, of one that a power cut has left without all of its clusters nobody knows how much.
+    """
     folder, old = place.folder, unused(place)
     if old.name not in folder.names():
         return folder.free()
-    with old.open() as file:
-        return folder.free() + file.size
+    try:
+        with old.open() as file:
+            return folder.free() + file.size
+    except FormatError:
+        return folder.free()
 
 
 def rubbish(found: Installation) -> tuple[str, ...]:

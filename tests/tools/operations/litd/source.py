@@ -14,7 +14,10 @@ VERSION = "6.1.0-50-amd64"
 
 
 def make_source(scratch: Path, *, flat: bool = False, dracut: str = "059") -> Path:
-    """The tree: a nested root with a livesys, the menus of the nested test image."""
+    """The tree: a nested root with a livesys, the menus of the nested test image.
+
+    A flat root has no livesys, but a systemd that mounts what the kernel line names.
+    """
     tree = scratch / "source"
     for name in ("isolinux", "images/pxeboot", "EFI/BOOT", "LiveOS"):
         (tree / name).mkdir(parents=True)
@@ -32,8 +35,10 @@ def _pack_root(scratch: Path, image: Path, *, flat: bool) -> None:
     for name in ("proc", "etc/skel", "usr/libexec/livesys", "usr/sbin", "usr/bin"):
         (root / name).mkdir(parents=True)
     (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:\n")
-    for name in ("usr/libexec/livesys/livesys-main", "usr/sbin/cryptsetup", "usr/bin/plymouth"):
-        (root / name).touch()
+    (root / "usr/lib/systemd").mkdir(parents=True)
+    mounts = "lib/systemd/libsystemd-shared-257.so" if flat else "libexec/livesys/livesys-main"
+    for name in (mounts, "sbin/cryptsetup", "bin/plymouth"):
+        (root / "usr" / name).touch()
     packed = root
     if not flat:
         packed = scratch / "nested"

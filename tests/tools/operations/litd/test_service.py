@@ -235,3 +235,18 @@ def test_homes(old: Old, source: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "home.img" not in stick.names("/LiveOS")
     assert menus(stick) == before
     stick.check()
+
+
+@BOTH
+def test_a_home_that_the_kernel_line_must_name(old: Old, flat_source: Path, tmp_path: Path) -> None:
+    old = replace(old, overlay="image" if old.is_fat else "directory", size_mib=128)
+    stick = make_old_stick(tmp_path, flat_source, old)
+    before = menus(stick)
+    done("home", "create", stick.path, "--size", "32M", "--plain")
+    # kernel-command-line(7); the stick is mounted there by dracut (boot-contract.md).
+    word = "systemd.mount-extra=/run/initramfs/live/LiveOS/home.img:/home:ext4:loop,nofail,"
+    found = menus(stick)
+    assert [text.count(word) for text in found.values()] == [ENTRIES] * len(found)
+    done("home", "remove", stick.path)
+    assert menus(stick) == before
+    stick.check()

@@ -75,6 +75,14 @@ def test_dropping_what_was_added_gives_the_old_text(text: str) -> None:
     assert texts(OwnersMenus((file,)), Words(drop=lambda word: word == "x=1")) == []
 
 
+def test_an_entry_with_a_line_for_each_firmware_gets_the_words_on_both() -> None:
+    both = GRUB.replace(
+        "\tinitrdefi", f"if [ a = b ]; then\nlinux /k {ROOT} quiet\nfi\n\tinitrdefi"
+    )
+    (new,) = texts(OwnersMenus((menu(both),)), Words(("x=1",)))
+    assert new == both.replace("quiet", "quiet x=1")
+
+
 def test_lines_that_are_left_out() -> None:
     assert texts(OwnersMenus((menu(GRUB),)), Words(("x",), only=lambda _: False)) == []
 

@@ -23,7 +23,11 @@ OldWords = Annotated[
 
 
 def litd(output: Output, words: OldWords) -> ExitStatus:
-    """Do what a livecd-iso-to-disk line asks for, and show it in the words of install."""
+    """Do what a livecd-iso-to-disk line asks for, and show it in the words of install.
+
+    Old options stand before source and target, as they did. One that asks for what liveos does not
+    do is refused, with what to do instead.
+    """
     from liveos.cli.litd_modern import modern
     from liveos.cli.main import main
 

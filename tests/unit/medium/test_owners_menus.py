@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from liveos.medium.images import find_images
-from liveos.medium.inspect import opened
+from liveos.medium.inspect import images_of, opened
 from liveos.medium.owners_menus import NO_MENUS, OwnersMenus, find_owners_menus, starts_image
 
 
@@ -43,4 +42,4 @@ def test_an_image_that_nothing_starts() -> None:
 
 def menus_of(path: Path) -> OwnersMenus:
     with opened(path) as (scene, _):
-        return find_owners_menus(scene, find_images(scene).images[0], "LiveOS")
+        return find_owners_menus(scene, images_of(scene).images[0], "LiveOS")

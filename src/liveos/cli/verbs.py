@@ -9,12 +9,12 @@ VERBS = {
     "inspect": "Show what a medium holds, layer by layer.",
     "list": "List the images on a stick, with what each remembers by.",
     "install": "Install an image on a stick, with room to keep changes.",
-    "litd": "Do what a livecd-iso-to-disk line asks for, and show it in the words of install.",
     "overlay": "See, check, repair and reshape the persistent overlay.",
     "home": "See, make and remove the persistent home.",
     "boot": "Start a medium in a virtual machine.",
     "prove": "Prove that a medium boots, and that it remembers.",
     "verify": "Compare a medium with what it should be: by sums in it, beside it and on sticks.",
+    "litd": "Do what a livecd-iso-to-disk line asks for, and show it in the words of install.",
     "tools": "List the external programs and whether they are here.",
 }
 

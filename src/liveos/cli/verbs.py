@@ -15,6 +15,7 @@ VERBS = {
     "boot": "Start a medium in a virtual machine.",
     "prove": "Prove that a medium boots, and that it remembers.",
     "verify": "Compare a medium with what it should be: by sums in it, beside it and on sticks.",
+    "litd": "Do what a livecd-iso-to-disk line asks for, and show it in the words of install.",
     "tools": "List the external programs and whether they are here.",
 }
 

@@ -98,7 +98,7 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
     table = read_table(source)
     parts = list(_parts(path, source, table))
     volumes = tuple(part.volume for part in parts if part.volume is not None)
-    esps = [part.volume for part in parts if part.volume and part.entry.type in _ESP_TYPES]
+    esps = [part.volume for part in parts if part.volume and _is_esp(part)]
     esp = esps[0] if esps and len(volumes) > 1 else None
     others = [volume for volume in volumes if volume is not esp]
     findings = [*_table_findings(table), *_part_findings(parts)]
@@ -112,6 +112,12 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
     return Scene(
         path, MediumKind.DISK, label, source.size, volumes, esp, partitions, tuple(findings)
     )
+
+
+def _is_esp(part: _Part) -> bool:
+    """Firmware reads FAT alone: livecd-iso-to-disk gives its ext4 that type, too (2.1 there)."""
+    is_fat = part.volume is not None and part.volume.filesystem == "vfat"
+    return is_fat and part.entry.type in _ESP_TYPES
 
 
 def _parts(path: Path, source: ByteSource, table: PartitionTable | None) -> Iterator[_Part]:

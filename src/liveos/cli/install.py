@@ -30,7 +30,12 @@ class OverlayKind(StrEnum):
     DIRECT = "direct"
 
 
-Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="An ISO or another LiveOS medium.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="An ISO, a stick, STICK:NAME for one image of it, or live."
+    ),
+]
 Target = Annotated[
     Path, typer.Argument(metavar="TARGET", help="A device, or an image file with --size.")
 ]
@@ -82,6 +87,15 @@ HomePartition = Annotated[
     bool, typer.Option("--home-partition", help="Give the home a partition instead of a file.")
 ]
 PlainHome = Annotated[bool, typer.Option("--plain-home", help="Do not encrypt the home.")]
+CopyOverlay = Annotated[
+    bool,
+    typer.Option(
+        "--copy-overlay", help="Bring along the changes that SOURCE keeps in its overlay."
+    ),
+]
+CopyHome = Annotated[
+    bool, typer.Option("--copy-home", help="Bring along the home of SOURCE, encrypted or not.")
+]
 Label = Annotated[
     str | None, typer.Option("--label", metavar="TEXT", help="Label of the filesystem LIVE.")
 ]
@@ -117,6 +131,8 @@ def install(
     home_partition: HomePartition = False,
     plain_home: PlainHome = False,
     key_file: KeyFile = None,
+    copy_overlay: CopyOverlay = False,
+    copy_home: CopyHome = False,
     swap: Swap = None,
     label: Label = None,
     name: Name = "LiveOS",
@@ -151,7 +167,7 @@ def install(
         verify=not no_verify,
         timeout=timeout,
     )
-    plan = _plan(request, source, target)
+    plan = _plan(request, source, target, overlay=copy_overlay, home=copy_home)
     if dry_run:
         show_plan(output, plan)
         return
@@ -162,18 +178,24 @@ def install(
         _carry_out(output, plan, target)
 
 
-def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
+def _plan(
+    request: "InstallRequest", words: str, target: Path, *, overlay: bool, home: bool
+) -> "Plan":
     from liveos.host.target import look_at
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
-    from liveos.medium.inspect import inspect
+    from liveos.medium.sources import find_source
+    from liveos.operations.carry.facts import carried_from
     from liveos.operations.install import planning as operation
 
-    facts, place, system = inspect(source), look_at(target, source), None
-    if len(facts.images) == 1 and (request.home is not None or request.swap is not None):
-        with open_root(str(source)) as tree:
+    source = find_source(words)
+    place, system = look_at(target, source.medium.path), None
+    carried = carried_from(source, overlay=overlay, home=home)
+    memory = request.home is not None or request.swap is not None or home
+    if source.image is not None and memory:
+        with open_root(source.spec) as tree:
             system = None if tree is None else read_live_system(tree)
-    return operation.plan(request, facts, place, system)
+    return operation.plan(request, source.medium, place, system, carried)
 
 
 def _kernel_words(text: str) -> tuple[str, ...]:

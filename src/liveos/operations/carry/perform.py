@@ -136,7 +136,7 @@ class _Copy:
             for number, piece in enumerate(pieces(ahead, source.size)):
                 whole.update(piece)
                 self._known.append(hashlib.sha256(piece).digest())
-                if known[number] != self._known[-1] if known else any(piece):
+                if self._is_new(piece, known[number] if known else None):
                     self._file.write_at(offset, piece)
                     unsafe += len(piece)
                 offset += len(piece)
@@ -147,6 +147,10 @@ class _Copy:
                 self._session.poll()
         self._file.flush()
         return whole.hexdigest()
+
+    def _is_new(self, piece: bytes, known: bytes | None) -> bool:
+        """A new file reads as zeros; ``known`` is the sum of what was written already."""
+        return self._known[-1] != known if known else piece.count(0) != len(piece)
 
 
 def _require_sound(step: CarryOverlay, copied: OpenOverlay, session: Session) -> None:

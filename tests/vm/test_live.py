@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inside a booted live system: it makes another stick of itself, with its overlay and its home.
+
+The kernel, udev and device-mapper are real, and so is the second USB disk.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from liveos.operations.guests.guest import Guest, Patience
+from tests.images.recipes import NESTED
+from tests.vm.guest_python import MOUNT, PREPARE, command, make_disk
+from tests.vm.proofs import install, liveos
+from tests.vm.visits import kept, tell, visit
+
+pytestmark = pytest.mark.vm
+
+SIZE = 640 << 20
+SERIAL = "SECOND"
+LIFE = """
+mkdir /var/lib/kept && for i in $(seq 20); do head -c 100000 /dev/urandom > /var/lib/kept/$i; done
+findmnt /home
+echo mine > /home/mine
+sync
+"""
+# Something that writes all the time, so that what is copied is never still by itself.
+BUSY = "(while :; do date > /var/lib/busy; date > /home/busy; sleep 0.1; done) >/dev/null 2>&1 &"
+
+
+def second_disk(directory: Path) -> tuple[Path, tuple[str, ...]]:
+    """An empty USB disk, and the one with the program."""
+    disk, program = directory / "second.img", make_disk(directory)
+    with disk.open("wb") as file:
+        file.truncate(SIZE)
+    return disk, (
+        *("-drive", f"if=none,id=second,format=raw,file={disk},cache=unsafe"),
+        *("-device", f"usb-storage,drive=second,removable=on,serial={SERIAL}"),
+        *("-drive", f"if=none,id=program,format=raw,readonly=on,file={program}"),
+        *("-device", "virtio-blk-pci,drive=program"),
+    )
+
+
+def test_a_running_system_makes_another_stick_of_itself(tmp_path: Path) -> None:
+    stick = install(
+        NESTED, tmp_path / "stick.img", "--overlay", "64M", "--home", "40M", "--plain-home"
+    )
+    disk, more = second_disk(tmp_path)
+    sums: list[str] = []
+
+    def copy(guest: Guest) -> None:
+        tell(guest, LIFE + PREPARE.replace("LABEL", "/dev/vda"))
+        sums.extend(kept(guest))
+        own = (
+            "/dev/"
+            + tell(guest, "lsblk --noheadings --output PKNAME /run/initramfs/livedev").strip()
+        )
+        other = (
+            "/dev/" + tell(guest, f"lsblk -dno NAME,SERIAL | grep {SERIAL} | cut -d' ' -f1").strip()
+        )
+
+        status = json.loads(tell(guest, command("overlay", "status", "--json", "live")))
+        assert (
+            status["status_line"]
+            == tell(guest, "dmsetup status live-rw").split(maxsplit=3)[3].strip()
+        )
+        refused = guest.ask(command("install", "--yes", "--erase", "live", own))
+        assert refused.status == 4, refused.text
+        assert "/run/initramfs/live" in refused.text
+
+        tell(guest, BUSY)
+        options = ("--yes", "--erase", "--copy-overlay", "--copy-home")
+        said = tell(guest, command("install", *options, "live", other) + " 2>&1")
+        assert "is ready" in said
+        tell(guest, f"touch /var/lib/after; umount {MOUNT}")
+
+    visit(stick, copy, more=more, patience=Patience(answer=900.0))
+    inside(disk, sums)
+
+
+def inside(disk: Path, sums: list[str]) -> None:
+    liveos("overlay", "check", disk)
+    found: list[str] = []
+
+    def look(guest: Guest) -> None:
+        found.extend(kept(guest))
+        tell(guest, "grep mine /home/mine")
+        tell(guest, "test -s /var/lib/busy -a -s /home/busy -a ! -e /var/lib/after")
+
+    visit(disk, look)
+    assert found == sums

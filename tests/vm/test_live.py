@@ -50,7 +50,8 @@ def test_a_running_system_makes_another_stick_of_itself(tmp_path: Path) -> None:
     sums: list[str] = []
 
     def copy(guest: Guest) -> None:
-        tell(guest, LIFE + PREPARE.replace("LABEL", "/dev/vda"))
+        tell(guest, LIFE)
+        tell(guest, PREPARE.replace("LABEL", "/dev/vda"))
         sums.extend(kept(guest))
         own = (
             "/dev/"

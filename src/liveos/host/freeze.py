@@ -8,6 +8,7 @@ what was written is on its device, its journal is empty.
 import fcntl
 import os
 import select
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,7 +86,10 @@ class _Release:
 def _guard(descriptor: int, seconds: float) -> _Release:
     """A process that thaws when the other end of its pipe is closed, however that comes."""
     reading, writing = os.pipe()
-    process = os.fork()
+    with warnings.catch_warnings():
+        # Of forks beside threads: this child touches nothing that a thread could hold.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process = os.fork()
     if process:
         os.close(reading)
         return _Release(writing, process)

@@ -5,6 +5,9 @@ What the source holds was put there by debugfs and cryptsetup, and is looked at 
 """
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from liveos.errors import LiveosError, ProblemsFoundError, RefusedError, UsageEr
 from liveos.host.target import look_at
 from liveos.medium.model import PersistenceKind
 from liveos.medium.sources import find_source
+from liveos.operations.carry import perform
 from liveos.operations.carry.facts import carried_from
 from liveos.operations.execute import execute
 from liveos.operations.install.layout import Identities
@@ -178,6 +182,65 @@ def test_an_overlay_that_is_a_directory(live: Path, tmp_path: Path) -> None:
     assert "../elsewhere" in new.debugfs(f"stat {top}/etc/link").decode()
     assert "Type: directory" in new.debugfs("stat /LiveOS/ovlwork").decode()
     assert NAME.encode() not in new.debugfs("ls -p /LiveOS")
+
+
+def booted_from(stick: Stick, system: Path) -> None:
+    """A / as it would be after a boot from the stick: what is mounted, and what is in /dev."""
+    live, disk = system / "run/initramfs/live", system / "sys/devices/block/sdb"
+    for directory in (live, system / "proc/self", system / "sys/dev/block", system / "dev"):
+        directory.mkdir(parents=True)
+    run("debugfs", "-R", f"rdump / {live}", stick.live)
+    (system / "dev/sdb").symlink_to(stick.path)
+    (disk / "sdb3").mkdir(parents=True)
+    (disk / "sdb3/partition").write_text("3\n")
+    (system / "sys/dev/block/8:19").symlink_to(disk / "sdb3")
+    (system / "proc/cmdline").write_text("root=live:UUID=1 rd.live.image\n")
+    (system / "proc/self/mountinfo").write_text(
+        "25 1 254:0 / / rw - ext4 /dev/mapper/live-rw rw\n"
+        "30 25 8:19 / /run/initramfs/live rw - ext4 /dev/sdb3 rw\n"
+    )
+
+
+def test_the_running_system(live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root comes through the mounted directory, kernel and loaders from the ESP beside it."""
+    (tmp_path / "a").mkdir()
+    old = made(live, tmp_path / "a", REQUEST)
+    store = tmp_path / "store"
+    store.write_bytes(recorded_store(20 * MIB))
+    edit(old, f"rm {OVERLAY}", f"write {store} {OVERLAY}")
+    system = tmp_path / "system"
+    booted_from(old, system)
+
+    source = find_source("live", system)
+    carried = carried_from(source, overlay=True, home=False)
+    assert carried.overlay is not None
+    assert carried.overlay.still == system
+    still: list[Path] = []
+
+    @contextmanager
+    def kept_still(mount: Path, _seconds: float) -> Iterator[None]:
+        """What writes has the last word just before."""
+        with (system / f"run/initramfs/live/{OVERLAY}").open("r+b") as file:
+            file.seek(-MIB, os.SEEK_END)
+            file.write(b"late")
+        still.append(mount)
+        yield
+
+    monkeypatch.setattr(perform, "frozen", kept_still)
+    monkeypatch.setattr(perform, "_require_sound", lambda *_: None)
+    target = tmp_path / "copy.img"
+    execute(plan(COPY, source.medium, look_at(target, old.path), None, carried))
+    new = Stick(target, tmp_path)
+    run("e2fsck", "-f", "-n", new.live)
+    late = bytearray(store.read_bytes())
+    late[-MIB : -MIB + 4] = b"late"
+    assert dumped(new, NEW_OVERLAY, tmp_path / "new-store") == bytes(late)
+    root = dumped(new, "/LiveOS/squashfs.img", tmp_path / "new-root")
+    assert root == dumped(old, "/LiveOS/squashfs.img", tmp_path / "old-root")
+    for file in ("/EFI/BOOT/BOOTX64.EFI", "/liveos/LiveOS/vmlinuz", "/liveos/LiveOS/initrd.img"):
+        read = [run("mcopy", "-i", stick.esp, f"::{file}", "-") for stick in (old, new)]
+        assert read[0] == read[1]
+    assert still == [system]
 
 
 def test_a_source_that_is_not_what_it_was(live: Path, tmp_path: Path) -> None:

@@ -58,7 +58,11 @@ def perform_carry_step(step: CarryStep, session: Session) -> None:
 
 
 def _carry_overlay(step: CarryOverlay, session: Session) -> None:
-    with open_overlay(step.spec) as overlay, _undisturbed(overlay.place, step.still):
+    with (
+        open_overlay(step.spec) as overlay,
+        _undisturbed(overlay.place, step.still),
+        _scratch_elsewhere(step.still),
+    ):
         assert overlay.source is not None
         with _new_file(step.place, step.size) as file:
             _copy(step, overlay.source, file, session)
@@ -94,7 +98,7 @@ def _undisturbed(place: FolderFile, still: Path | None) -> Iterator[None]:
 
 @contextmanager
 def _scratch_elsewhere(still: Path | None) -> Iterator[None]:
-    """Files for the work in memory: ``$TMPDIR`` may lie on what is frozen."""
+    """Files for the work in memory: ``$TMPDIR`` may lie on what is frozen, or fill the overlay."""
     before = tempfile.tempdir
     if still is not None:
         tempfile.tempdir = str(_MEMORY)

@@ -21,7 +21,8 @@ SUITE = NESTED.suite
 MOUNT = "/run/guest-python"
 # dmsetup, cryptsetup and e2fsprogs are in the image itself.
 PACKAGES = ("python3.11", "fdisk", "dosfstools", "mtools", "grub-common", "grub-pc-bin")
-_LIBRARIES = f"{MOUNT}/usr/lib/x86_64-linux-gnu"
+# The guest's own programs and libraries go first: they are as old as these, or newer.
+_LIBRARIES = f"/usr/lib/x86_64-linux-gnu:{MOUNT}/usr/lib/x86_64-linux-gnu"
 _PROGRAMS = f"{MOUNT}/usr/bin:{MOUNT}/usr/sbin:{MOUNT}/sbin:{MOUNT}/bin"
 
 PREPARE = f"""

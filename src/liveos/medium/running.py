@@ -23,6 +23,7 @@ LIVE = "live"
 LIVE_MOUNT = "/run/initramfs/live"
 _DIRECTORY_WORDS = ("rd.live.dir=", "live_dir=")
 _OVERLAY_PREFIX = "overlay-"
+_NO_DEVICE = "0:"  # the major number of tmpfs and its like
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,10 @@ def _overlay_mount(system: Path, mounts: tuple[Mount, ...]) -> Path | None:
     link = system / upper.lstrip("/")
     place = str(Path(upper).parent / link.readlink()) if link.is_symlink() else upper
     around = mount_of(place, mounts)
-    return None if around is None else system / around.point.lstrip("/")
+    if around is None or around.device.startswith(_NO_DEVICE):
+        # What dracut had mounted for it has no place any more: it is beside the image.
+        return system / LIVE_MOUNT.lstrip("/")
+    return system / around.point.lstrip("/")
 
 
 def _home_mount(

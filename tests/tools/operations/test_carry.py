@@ -23,6 +23,7 @@ from liveos.operations.execute import execute
 from liveos.operations.install.layout import Identities
 from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.install.stick import HomeRequest
+from liveos.operations.overlay.perform import convert_upper
 from liveos.operations.plan import Plan
 from liveos.sizes import Size
 from tests.data.snapshot_cases import recordings
@@ -148,8 +149,11 @@ def test_a_snapshot_store_and_an_encrypted_home(live: Path, tmp_path: Path) -> N
     assert any("record of sums" in note for note in whole.notes)
 
 
-def test_an_overlay_that_is_a_directory(live: Path, tmp_path: Path) -> None:
-    """Owners, modes, attributes, OverlayFS's marks, holes and links."""
+def test_an_overlay_that_is_a_directory(
+    live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Owners, modes, attributes, OverlayFS's marks and links; in several transactions."""
+    monkeypatch.setattr(convert_upper, "_PART", 18)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     old = made(live, tmp_path / "a", replace(REQUEST, overlay_kind=PersistenceKind.DIRECTORY))
@@ -165,6 +169,8 @@ def test_an_overlay_that_is_a_directory(live: Path, tmp_path: Path) -> None:
         "set_inode_field etc/changed uid 1000",
         "ea_set etc/changed user.note kept",
         "symlink etc/link ../elsewhere",
+        "ln etc/changed etc/second",
+        "set_inode_field etc/changed links_count 2",
         "cd etc",
         "mknod gone c 0 0",
     )
@@ -174,6 +180,9 @@ def test_an_overlay_that_is_a_directory(live: Path, tmp_path: Path) -> None:
     changed = new.debugfs(f"stat {top}/etc/changed").decode()
     assert "Mode:  04751" in changed
     assert "User:  1000" in changed
+    assert "Links: 2" in changed
+    second = new.debugfs(f"stat {top}/etc/second").decode()
+    assert second.splitlines()[0] == changed.splitlines()[0]  # its inode
     assert b"kept" in new.debugfs(f"ea_get {top}/etc/changed user.note")
     assert b"y" in new.debugfs(f"ea_get {top}/etc trusted.overlay.opaque")
     gone = new.debugfs(f"stat {top}/etc/gone").decode()

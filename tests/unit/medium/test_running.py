@@ -87,6 +87,13 @@ def test_an_upper_directory_is_on_the_stick(tmp_path: Path) -> None:
     assert find_running(root).overlay_mount == root / "run/initramfs/live"
 
 
+def test_an_upper_directory_whose_mount_is_gone(tmp_path: Path) -> None:
+    """dracut unmounts what it had mounted for it; the path then leads into /run, a tmpfs."""
+    root = system(tmp_path, OVERLAYFS + STICK + "26 25 0:23 / /run rw - tmpfs tmpfs rw\n")
+    (root / "run/overlayfs").symlink_to("/run/initramfs/overlayfs/LiveOS/overlay-LIVE-1")
+    assert find_running(root).overlay_mount == root / "run/initramfs/live"
+
+
 def test_the_kernel_line_says_it_where_the_image_is_in_memory(tmp_path: Path) -> None:
     root = system(tmp_path, ROOT + STICK, cmdline="root=live:UUID=1 rd.live.dir=/Other rd.live.ram")
     assert find_running(root).directory == "Other"

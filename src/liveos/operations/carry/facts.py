@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be brought along from a source, and whether it may be."""
 
+import os
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.errors import RefusedError, UnsupportedError, UsageError
+from liveos.host.folders.folder import HostFolder
 from liveos.medium.home.locate import open_home
 from liveos.medium.model import Image, PersistenceKind, Store
 from liveos.medium.overlay.check import StoreState
@@ -15,6 +18,7 @@ from liveos.medium.record import NotedFile
 from liveos.medium.sources import Source
 from liveos.operations.overlay.upper.needs import needs_of
 
+_SPARE = 16 << 20
 _USABLE = frozenset({StoreState.VALID, StoreState.BLANK, StoreState.FULL})
 
 
@@ -90,7 +94,8 @@ def _overlay(source: Source) -> CarriedOverlay:
     still = None if source.running is None else source.running.overlay_mount
     with open_overlay(source.spec) as found:
         _require_sound(found, source.spec)
-        return CarriedOverlay(found.kind, _size(found), still)
+        in_use = still is not None and found.kind is PersistenceKind.DIRECTORY
+        return CarriedOverlay(found.kind, _room(found) if in_use else _size(found), still)
 
 
 def _require_sound(found: OpenOverlay, spec: str) -> None:
@@ -107,6 +112,18 @@ def _size(found: OpenOverlay) -> int:
         return needs_of(found, PersistenceKind.DIRECTORY).least
     assert found.source is not None
     return found.source.size
+
+
+def _room(found: OpenOverlay) -> int:
+    """Bytes on the disk of a directory in which files come and go meanwhile."""
+    folder = found.place.folder
+    assert isinstance(folder, HostFolder)
+    total = _SPARE
+    for path, directories, files in os.walk(folder.directory / found.place.name):
+        for name in (*directories, *files):
+            with suppress(OSError):
+                total += Path(path, name).lstat().st_blocks * 512
+    return total
 
 
 def _home(source: Source) -> CarriedHome:

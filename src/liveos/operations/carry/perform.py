@@ -86,7 +86,7 @@ def _carry_upper(step: CarryUpper, session: Session) -> None:
         _scratch_elsewhere(step.still),
         still,
     ):
-        write_directory(overlay, _beside(step.place), session.reporter)
+        write_directory(overlay, _beside(step.place), session.reporter, at_once=False)
 
 
 @contextmanager

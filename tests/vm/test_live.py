@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from liveos.operations.guests.guest import Guest, Patience
-from tests.images.recipes import NESTED
+from tests.images.recipes import FLAT, NESTED, Recipe
 from tests.vm.guest_python import MOUNT, PREPARE, command, make_disk
 from tests.vm.proofs import install, liveos
 from tests.vm.visits import kept, tell, visit
@@ -48,10 +48,20 @@ def numbers(status: str) -> list[int]:
     return [int(word) for word in re.split("[/ ]", status.split(maxsplit=3)[3].strip())]
 
 
-def test_a_running_system_makes_another_stick_of_itself(tmp_path: Path) -> None:
-    stick = install(
-        NESTED, tmp_path / "stick.img", "--overlay", "64M", "--home", "40M", "--plain-home"
-    )
+def status_is_that_of_the_kernel(guest: Guest) -> None:
+    """The system writes its log meanwhile, and never gives back what is taken."""
+    before = numbers(tell(guest, "dmsetup status live-rw"))
+    status = json.loads(tell(guest, command("overlay", "status", "--json", "live")))
+    after = numbers(tell(guest, "dmsetup status live-rw"))
+    said = numbers(f"0 0 snapshot {status['status_line']}")
+    assert all(low <= now <= high for low, now, high in zip(before, said, after, strict=True))
+
+
+@pytest.mark.parametrize("recipe", [NESTED, FLAT], ids=lambda recipe: recipe.name)
+def test_a_running_system_makes_another_stick_of_itself(recipe: Recipe, tmp_path: Path) -> None:
+    """With a snapshot, and with an upper directory."""
+    size = ("--overlay", "64M") if recipe is NESTED else ()
+    stick = install(recipe, tmp_path / "stick.img", *size, "--home", "40M", "--plain-home")
     disk, more = second_disk(tmp_path)
     sums: list[str] = []
 
@@ -64,13 +74,8 @@ def test_a_running_system_makes_another_stick_of_itself(tmp_path: Path) -> None:
         found = tell(guest, f"lsblk -dno NAME,SERIAL | grep {SERIAL}")
         other = "/dev/" + found.split()[0]
 
-        before = numbers(tell(guest, "dmsetup status live-rw"))
-        status = json.loads(tell(guest, command("overlay", "status", "--json", "live")))
-        after = numbers(tell(guest, "dmsetup status live-rw"))
-        said = numbers(f"0 0 snapshot {status['status_line']}")
-        # The system writes its log meanwhile, and never gives back what is taken.
-        assert all(low <= now <= high for low, now, high in zip(before, said, after, strict=True))
-
+        if recipe is NESTED:
+            status_is_that_of_the_kernel(guest)
         refused = guest.ask(command("install", "--yes", "--erase", "live", own) + " 2>&1")
         assert refused.status == 4, refused.text
         assert "/run/initramfs/live" in refused.text

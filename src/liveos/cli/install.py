@@ -184,10 +184,12 @@ def _plan(
     from liveos.host.target import look_at
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
+    from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
     from liveos.operations.carry.facts import carried_from
     from liveos.operations.install import planning as operation
 
+    require_other_disk(str(target))
     source = find_source(words)
     place, system = look_at(target, source.medium.path), None
     carried = carried_from(source, overlay=overlay, home=home)

@@ -80,6 +80,17 @@ def find_running(system: Path = Path("/")) -> Running:
     )
 
 
+def require_other_disk(words: str, system: Path = Path("/")) -> None:
+    """:raises RefusedError: a target is called `LIVE`: the disk that this system runs from."""
+    if words == LIVE and not Path(LIVE).exists():
+        running = find_running(system)
+        raise RefusedError(
+            f"/dev/{running.disk} is the disk that this system runs from: nothing of it may be"
+            " overwritten",
+            hint="start from another medium to put a further image on it",
+        )
+
+
 def require_other(running: Running, name: str) -> None:
     """:raises RefusedError: an image of this name would take the place of the running one."""
     if running.directory.casefold() == name.strip("/").casefold():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import RefusedError, UnsupportedError
-from liveos.medium.running import Running, find_running, require_other
+from liveos.medium.running import Running, find_running, require_other, require_other_disk
 
 ROOT = "25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/live-rw rw\n"
 STICK = "30 25 8:19 / /run/initramfs/live rw,relatime - ext4 /dev/sdb3 rw\n"
@@ -108,6 +108,13 @@ def test_a_disc(tmp_path: Path) -> None:
 def test_no_live_system(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="no live system"):
         find_running(system(tmp_path, "27 1 259:2 / / rw - btrfs /dev/nvme0n1p2 rw\n"))
+
+
+def test_the_booted_disk_is_not_overwritten(tmp_path: Path) -> None:
+    root = system(tmp_path, ROOT + STICK)
+    require_other_disk("/dev/sdc", root)
+    with pytest.raises(RefusedError, match="/dev/sdb is the disk"):
+        require_other_disk("live", root)
 
 
 def test_the_booted_image_is_not_touched(tmp_path: Path) -> None:

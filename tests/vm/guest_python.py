@@ -21,14 +21,16 @@ SUITE = NESTED.suite
 MOUNT = "/run/guest-python"
 # dmsetup, cryptsetup and e2fsprogs are in the image itself.
 PACKAGES = ("python3.11", "fdisk", "dosfstools", "mtools", "grub-common", "grub-pc-bin")
-# The guest's own programs and libraries go first: they are as old as these, or newer.
-_LIBRARIES = f"/usr/lib/x86_64-linux-gnu:{MOUNT}/usr/lib/x86_64-linux-gnu"
 _PROGRAMS = f"{MOUNT}/usr/bin:{MOUNT}/usr/sbin:{MOUNT}/sbin:{MOUNT}/bin"
 
+# The guest's own programs and libraries come first: they are as old as these, or newer.
 PREPARE = f"""
 mkdir -p {MOUNT} /usr/lib/grub
 mount -t squashfs -o ro LABEL {MOUNT}
 ln -sfn {MOUNT}/usr/lib/grub/i386-pc /usr/lib/grub/i386-pc
+echo {MOUNT}/lib/x86_64-linux-gnu >/etc/ld.so.conf.d/zz-guest-python.conf
+echo {MOUNT}/usr/lib/x86_64-linux-gnu >>/etc/ld.so.conf.d/zz-guest-python.conf
+ldconfig
 """
 """``LABEL`` is the device with the disk."""
 
@@ -37,7 +39,6 @@ def command(*words: str) -> str:
     """A line for the guest's shell that runs the program there."""
     setting = (
         f"PATH=$PATH:{_PROGRAMS}",
-        f"LD_LIBRARY_PATH={_LIBRARIES}:{MOUNT}/lib/x86_64-linux-gnu",
         f"PYTHONHOME={MOUNT}/usr",
         f"PYTHONPATH={MOUNT}/program",
         "PYTHONDONTWRITEBYTECODE=1",

@@ -27,7 +27,7 @@ echo mine > /home/mine
 sync
 """
 # Something that writes all the time, so that what is copied is never still by itself.
-BUSY = "(while :; do date > /var/lib/busy; date > /home/busy; sleep 0.1; done >/dev/null 2>&1 &)"
+BUSY = "(while :; do date > /var/lib/busy; date > /home/busy; sleep 1; done >/dev/null 2>&1 &)"
 
 
 def second_disk(directory: Path) -> tuple[Path, tuple[str, ...]]:

@@ -30,7 +30,12 @@ class OverlayKind(StrEnum):
     DIRECT = "direct"
 
 
-Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="An ISO or another LiveOS medium.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="An ISO, a stick, STICK:NAME for one image of it, or live."
+    ),
+]
 Targets = Annotated[
     list[Path],
     typer.Argument(
@@ -86,6 +91,15 @@ HomePartition = Annotated[
     bool, typer.Option("--home-partition", help="Give the home a partition instead of a file.")
 ]
 PlainHome = Annotated[bool, typer.Option("--plain-home", help="Do not encrypt the home.")]
+CopyOverlay = Annotated[
+    bool,
+    typer.Option(
+        "--copy-overlay", help="Bring along the changes that SOURCE keeps in its overlay."
+    ),
+]
+CopyHome = Annotated[
+    bool, typer.Option("--copy-home", help="Bring along the home of SOURCE, encrypted or not.")
+]
 Label = Annotated[
     str | None, typer.Option("--label", metavar="TEXT", help="Label of the filesystem LIVE.")
 ]
@@ -132,6 +146,8 @@ def install(
     home_partition: HomePartition = False,
     plain_home: PlainHome = False,
     key_file: KeyFile = None,
+    copy_overlay: CopyOverlay = False,
+    copy_home: CopyHome = False,
     swap: Swap = None,
     label: Label = None,
     name: Name = "LiveOS",
@@ -173,7 +189,7 @@ def install(
         allow_fixed=allow_fixed,
         eject=not no_eject,
     )
-    plans = _plans(request, source, targets)
+    plans = _plans(request, source, targets, overlay=copy_overlay, home=copy_home)
     if dry_run:
         show_plans(output, plans)
         return ExitStatus.DONE
@@ -198,23 +214,37 @@ def _require_serial(plan: "Plan", serials: tuple[str, ...]) -> None:
     )
 
 
-def _plans(request: "InstallRequest", source: Path, targets: list[Path]) -> "list[Plan]":
+def _plans(
+    request: "InstallRequest", words: str, targets: list[Path], *, overlay: bool, home: bool
+) -> "list[Plan]":
     """One plan for each target, with identities of its own."""
     from liveos.host.target import look_at
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
-    from liveos.medium.inspect import inspect
+    from liveos.medium.running import require_other_disk
+    from liveos.medium.sources import find_source
+    from liveos.operations.carry.facts import carried_from
     from liveos.operations.install import planning as operation
     from liveos.operations.together import check_distinct
 
-    facts, system = inspect(source), None
-    if len(facts.images) == 1 and (request.home is not None or request.swap is not None):
-        with open_root(str(source)) as tree:
+    for target in targets:
+        require_other_disk(str(target))
+    source, system = find_source(words), None
+    carried = carried_from(source, overlay=overlay, home=home)
+    if (overlay or home) and len(targets) > 1:
+        raise UsageError(
+            "an overlay or a home can be brought along to one stick at a time",
+            hint="install the others by themselves",
+        )
+    memory = request.home is not None or request.swap is not None or home
+    if source.image is not None and memory:
+        with open_root(source.spec) as tree:
             system = None if tree is None else read_live_system(tree)
     plans = []
     for target in targets:
         own = replace(request, identities=operation.Identities.random())
-        plans.append(operation.plan(own, facts, look_at(target, source), system))
+        place = look_at(target, source.medium.path)
+        plans.append(operation.plan(own, source.medium, place, system, carried))
     check_distinct(plans)
     return plans
 

@@ -33,11 +33,12 @@ class FatVolume:
     def make(self, label: str, serial: int) -> Command:
         """``serial`` is the 32-bit volume serial number, which Linux shows as the UUID.
 
-        Without hidden sectors and a block count, the tools take the file for one whole disk.
+        Without hidden sectors and a block count, the tools take the file for one whole disk. By
+        then udev has told the kernel of the partitions, which mkfs.fat minds without ``-I``.
         """
         sectors = str(self.offset // SECTOR)
         cluster = "1" if self.size < 256 * _MIB else "4"
-        arguments = ("-F", "32", "-s", cluster, "-n", label, "-i", f"{serial:08X}")
+        arguments = ("-I", "-F", "32", "-s", cluster, "-n", label, "-i", f"{serial:08X}")
         place = ("--offset", sectors, "-h", sectors, str(self.path), str(self.size // _KIB))
         return Command(MKFS_FAT, (*arguments, *place))
 

@@ -33,6 +33,12 @@ def find_payloads(scene: Scene) -> tuple[Payload, ...]:
     return tuple(payloads_of(scene, [entry for menu in menus for entry in menu.entries]))
 
 
+def holds_root(scene: Scene) -> bool:
+    """Whether a root image lies at the top: then it is the directory of an image, not a medium."""
+    tops = (set(map(str.casefold, volume.list_names("/"))) for volume in scene.volumes)
+    return any(names & set(_ROOT_NAMES) for names in tops)
+
+
 def live_directory(entry: Entry) -> str:
     """The directory that an entry's initramfs will look into."""
     named = entry.option("rd.live.dir") or entry.option("live_dir") or DEFAULT_DIRECTORY

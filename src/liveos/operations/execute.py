@@ -15,6 +15,7 @@ from liveos.errors import (
 from liveos.host import disk, interrupts
 from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
+from liveos.operations.carry.perform import perform_carry_step
 from liveos.operations.home.perform.step import perform_home_step
 from liveos.operations.install.session import Session
 from liveos.operations.install.step import perform_stick_step
@@ -22,7 +23,8 @@ from liveos.operations.memory.perform import perform_memory_step
 from liveos.operations.menus.perform import perform_menu_step
 from liveos.operations.overlay.perform.convert import perform_convert_step
 from liveos.operations.overlay.perform.step import perform_overlay_step
-from liveos.operations.plan import Plan
+from liveos.operations.plan import AnyStep, Plan
+from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
 from liveos.operations.steps.memory import MemoryStep
@@ -54,21 +56,27 @@ def carry_out(plan: Plan, session: Session) -> None:
         for number, step in enumerate(plan.steps, 1):
             session.poll()
             reporter.step(step.title, number, len(plan.steps))
-            if isinstance(step, OverlayStep):
-                perform_overlay_step(step, reporter)
-            elif isinstance(step, ConvertStep):
-                perform_convert_step(step, reporter)
-            elif isinstance(step, HomeStep):
-                perform_home_step(step, reporter)
-            elif isinstance(step, MenuStep):
-                perform_menu_step(step)
-            elif isinstance(step, MemoryStep):
-                perform_memory_step(step, session)
-            else:
-                perform_stick_step(step, session)
+            _perform(step, session)
         session.close()
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
+
+
+def _perform(step: AnyStep, session: Session) -> None:
+    if isinstance(step, OverlayStep):
+        perform_overlay_step(step, session.reporter)
+    elif isinstance(step, ConvertStep):
+        perform_convert_step(step, session.reporter)
+    elif isinstance(step, HomeStep):
+        perform_home_step(step, session.reporter)
+    elif isinstance(step, MenuStep):
+        perform_menu_step(step)
+    elif isinstance(step, MemoryStep):
+        perform_memory_step(step, session)
+    elif isinstance(step, CarryStep):
+        perform_carry_step(step, session)
+    else:
+        perform_stick_step(step, session)
 
 
 def check(plan: Plan) -> None:

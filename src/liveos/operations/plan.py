@@ -10,6 +10,7 @@ from pathlib import Path
 
 from liveos.host.target import Target
 from liveos.host.tools import Tool
+from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
 from liveos.operations.steps.memory import MemoryStep
@@ -17,7 +18,7 @@ from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
 from liveos.operations.steps.stick import Step
 
-AnyStep = Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep
+AnyStep = Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep | CarryStep
 """All that plans are made of."""
 
 

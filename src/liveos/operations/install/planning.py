@@ -25,6 +25,8 @@ from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.installed import Installed, label_problem, refuse
 from liveos.medium.model import Medium, PersistenceKind
+from liveos.operations.carry import planning as carry
+from liveos.operations.carry.facts import Carried
 from liveos.operations.install import refusals
 from liveos.operations.install.device_refusals import check_device
 from liveos.operations.install.layout import Identities
@@ -41,12 +43,16 @@ _LABEL_LIMIT = 16
 
 
 def plan(
-    request: InstallRequest, source: Medium, target: Target, system: LiveSystem | None = None
+    request: InstallRequest,
+    source: Medium,
+    target: Target,
+    system: LiveSystem | None = None,
+    carried: Carried | None = None,
 ) -> Plan:
     """How ``source`` will be installed on ``target``.
 
     ``system`` is what the source's root holds that matters for home and swap; without them nobody
-    needs to look.
+    needs to look. ``carried`` is what comes along from an installed image.
 
     :raises RefusedError: something would be lost that the request does not name.
     :raises NoSpaceError: it does not fit; the least size is named.
@@ -57,6 +63,8 @@ def plan(
     size = refusals.check_target(request.size, target, source, erase=request.erase)
     _check_words(request)
     check_memory(request)
+    if carried is not None:
+        request = carry.with_memory(request, carried)
     image = choose_image(source)
     kind = None if request.overlay is None else choose_kind(image, request.overlay_kind)
     uncompressed = request.uncompressed or kind is PersistenceKind.DIRECT
@@ -65,6 +73,8 @@ def plan(
     installed = _installed(request, source, payload, kind, used)
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
+    if carried is not None:
+        rooms = carry.with_sizes(rooms, carried)
     path = target.part_path if request.size is not None else target.draft or target.path
     stick = Stick(
         request=request,
@@ -76,6 +86,7 @@ def plan(
         live=Ext4Volume(path, rooms.layout.live.offset, rooms.layout.live.size),
         installed=installed,
         at_boot=used,
+        carried=carried,
     )
     return Plan(
         title=f"install {source.label or source.path.name} on {target.path}",
@@ -164,7 +175,11 @@ def _notes(stick: Stick) -> list[str]:
             )
     if not stick.request.bios:
         notes.append("no boot loader for BIOS: this stick starts on UEFI only")
-    if stick.source.implanted_md5 is None:
+    if stick.carried is not None:
+        notes.extend(carry.notes(stick.carried))
+    if stick.carried is not None and stick.carried.noted:
+        notes.append("the source has no implanted MD5 sum: its record of sums stands in for it")
+    elif stick.source.implanted_md5 is None:
         notes.append("the source has no implanted MD5 sum: it cannot be checked before it is used")
     elif not stick.request.verify:
         notes.append("the source will not be checked against its implanted MD5 sum")

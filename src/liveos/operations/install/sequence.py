@@ -11,6 +11,7 @@ from dataclasses import replace
 from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
+from liveos.operations.carry.planning import sum_steps
 from liveos.operations.install import refusals
 from liveos.operations.install.live_contents import (
     home_steps,
@@ -123,7 +124,7 @@ def _fill_live(stick: Stick) -> list[AnyStep]:
     ]
 
 
-def _fill_esp(stick: Stick) -> list[Step]:
+def _fill_esp(stick: Stick) -> list[AnyStep]:
     request, payload, esp = stick.request, stick.payload, stick.esp
     own = (menu.DIRECTORY, menu.image_directory(request.name))
     directories = (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
@@ -134,6 +135,7 @@ def _fill_esp(stick: Stick) -> list[Step]:
     return [
         MakeDirectories(esp, directories),
         *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
+        *sum_steps(stick),
         WriteRecord(
             Place(stick.live, f"{stick.directory}/image.json"),
             _record(stick, entries[0].options),

@@ -10,6 +10,7 @@ from liveos.medium.home.updates import UpdateFile
 from liveos.medium.home.user import HomeUser
 from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
+from liveos.operations.carry.facts import Carried
 from liveos.operations.install.layout import Identities, Layout
 from liveos.operations.install.payload import Payload
 from liveos.operations.install.sizes import AUTO, Wish
@@ -118,6 +119,7 @@ class Stick:
     live: Ext4Volume
     installed: Installed
     at_boot: UsedAtBoot
+    carried: Carried | None = None
 
     @property
     def layout(self) -> Layout:

@@ -85,15 +85,25 @@ PlainHome = Annotated[bool, typer.Option("--plain-home", help="Do not encrypt th
 Label = Annotated[
     str | None, typer.Option("--label", metavar="TEXT", help="Label of the filesystem LIVE.")
 ]
+Add = Annotated[
+    bool,
+    typer.Option("--add", help="Put the image beside those that TARGET, a stick of ours, has."),
+]
 Name = Annotated[
-    str, typer.Option("--name", metavar="NAME", help="The image's directory on the stick.")
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The image's directory on the stick: LiveOS; with --add, what SOURCE is called.",
+    ),
 ]
 KernelArguments = Annotated[
     str | None,
     typer.Option("--kernel-args", metavar="WORDS", help="Words to add to the kernel line."),
 ]
 Timeout = Annotated[
-    int, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits.")
+    int | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits; else 5."),
 ]
 NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader for BIOS.")]
 NoVerify = Annotated[
@@ -106,6 +116,7 @@ def install(
     source: Source,
     target: Target,
     *,
+    add: Add = False,
     size: SizeOption = None,
     erase: Erase = False,
     overlay: OverlayOption = "auto",
@@ -119,9 +130,9 @@ def install(
     key_file: KeyFile = None,
     swap: Swap = None,
     label: Label = None,
-    name: Name = "LiveOS",
+    name: Name = None,
     kernel_args: KernelArguments = None,
-    timeout: Timeout = 5,
+    timeout: Timeout = None,
     no_bios: NoBios = False,
     no_verify: NoVerify = False,
     dry_run: DryRun = False,
@@ -129,11 +140,22 @@ def install(
 ) -> None:
     """Install an image on a stick, with room to keep changes."""
     from liveos.cli.consent import consent, show_plan
+    from liveos.cli.install_add import plan_addition, require_new_stick_alone
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.sizes import parse_bytes, parse_size
 
+    if add:
+        require_new_stick_alone(
+            {
+                "--size": size is not None,
+                "--erase": erase,
+                "--label": label is not None,
+                "--timeout": timeout is not None,
+                "--no-bios": no_bios,
+            }
+        )
     request = operation.InstallRequest(
         size=None if size is None else parse_bytes(size),
         erase=erase,
@@ -145,13 +167,13 @@ def install(
         home=home_request(home, partition=home_partition, plain=plain_home, key_file=key_file),
         swap=None if swap is None else parse_size(swap),
         label=label,
-        name=name,
+        name=name or "LiveOS",
         kernel_arguments=_kernel_words(kernel_args or ""),
         bios=not no_bios,
         verify=not no_verify,
-        timeout=timeout,
+        timeout=5 if timeout is None else timeout,
     )
-    plan = _plan(request, source, target)
+    plan = plan_addition(request, source, target, name) if add else _plan(request, source, target)
     if dry_run:
         show_plan(output, plan)
         return
@@ -163,17 +185,13 @@ def install(
 
 
 def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
+    from liveos.cli.install_add import read_system
     from liveos.host.target import look_at
-    from liveos.medium.home.locate import open_root
-    from liveos.medium.home.mounting import read_live_system
     from liveos.medium.inspect import inspect
     from liveos.operations.install import planning as operation
 
-    facts, place, system = inspect(source), look_at(target, source), None
-    if len(facts.images) == 1 and (request.home is not None or request.swap is not None):
-        with open_root(str(source)) as tree:
-            system = None if tree is None else read_live_system(tree)
-    return operation.plan(request, facts, place, system)
+    facts, place = inspect(source), look_at(target, source)
+    return operation.plan(request, facts, place, read_system(request, facts))
 
 
 def _kernel_words(text: str) -> tuple[str, ...]:

@@ -16,15 +16,17 @@ from liveos.host import disk, interrupts
 from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
 from liveos.operations.home.perform.step import perform_home_step
+from liveos.operations.images.perform.step import perform_image_step
 from liveos.operations.install.session import Session
 from liveos.operations.install.step import perform_stick_step
 from liveos.operations.memory.perform import perform_memory_step
 from liveos.operations.menus.perform import perform_menu_step
 from liveos.operations.overlay.perform.convert import perform_convert_step
 from liveos.operations.overlay.perform.step import perform_overlay_step
-from liveos.operations.plan import Plan
+from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.images import ImageStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
@@ -48,20 +50,26 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
     with interrupts.as_exceptions(), _failures(plan, session):
         for number, step in enumerate(plan.steps, 1):
             reporter.step(step.title, number, len(plan.steps))
-            if isinstance(step, OverlayStep):
-                perform_overlay_step(step, reporter)
-            elif isinstance(step, ConvertStep):
-                perform_convert_step(step, reporter)
-            elif isinstance(step, HomeStep):
-                perform_home_step(step, reporter)
-            elif isinstance(step, MenuStep):
-                perform_menu_step(step)
-            elif isinstance(step, MemoryStep):
-                perform_memory_step(step, session)
-            else:
-                perform_stick_step(step, session)
+            _perform(step, session)
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
+
+
+def _perform(step: AnyStep, session: Session) -> None:
+    if isinstance(step, OverlayStep):
+        perform_overlay_step(step, session.reporter)
+    elif isinstance(step, ConvertStep):
+        perform_convert_step(step, session.reporter)
+    elif isinstance(step, HomeStep):
+        perform_home_step(step, session.reporter)
+    elif isinstance(step, MenuStep):
+        perform_menu_step(step)
+    elif isinstance(step, ImageStep):
+        perform_image_step(step, session)
+    elif isinstance(step, MemoryStep):
+        perform_memory_step(step, session)
+    else:
+        perform_stick_step(step, session)
 
 
 def _check(plan: Plan) -> None:
@@ -113,7 +121,7 @@ def _translated(error: OSError, plan: Plan, session: Session) -> LiveosError:
 def _state(plan: Plan, session: Session) -> str | None:
     """In what state the target has been left."""
     if plan.target is None:
-        return None
+        return plan.when_it_fails
     path = plan.target.path
     if session.touched:
         return f"{path} is unfinished and does not boot; install on it again"

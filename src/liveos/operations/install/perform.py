@@ -89,15 +89,20 @@ def copy(step: Copy, session: Session) -> None:
         FileSource(step.file.container) as container,
         ReadAhead(bytes_of(step.file, container)) as source,
     ):
-        _stream(step.place, source, session, copied=True)
+        stream(step.place, source, session, copied=True)
 
 
 def write(place: Place, data: bytes, session: Session) -> None:
-    _stream(place, MemorySource(data), session, copied=False)
+    stream(place, MemorySource(data), session, copied=False)
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
     """The record with what only the copying has told: the sums."""
+    write(step.place, record_text(step.record, session).encode(), session)
+
+
+def record_text(record: dict[str, object], session: Session) -> str:
+    """A record with the size and the sum of each file that was copied."""
     files = [
         {
             "partition": item.place.partition,
@@ -108,8 +113,7 @@ def write_record(step: WriteRecord, session: Session) -> None:
         for item in session.written
         if item.copied
     ]
-    text = json.dumps({**step.record, "files": files}, indent=1) + "\n"
-    write(step.place, text.encode(), session)
+    return json.dumps({**record, "files": files}, indent=1) + "\n"
 
 
 def read_back(session: Session) -> None:
@@ -186,7 +190,8 @@ def bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
         raise UnsupportedError(f"{file.container}:{file.path}: {error}") from error
 
 
-def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool) -> None:
+def stream(place: Place, source: ByteSource, session: Session, *, copied: bool) -> None:
+    """Write a new file, and note what must be read back."""
     digest = hashlib.sha256()
 
     def hashed() -> Iterator[bytes]:

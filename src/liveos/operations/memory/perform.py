@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the steps that put memory, and an unpacked root, on a new stick are done."""
 
-import hashlib
 import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,11 +16,12 @@ from liveos.host import disk, ext4
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import DescriptorFile, StoredFile
 from liveos.host.luks import HEADER_SIZE, new_volume
-from liveos.host.transfer import ReadAhead, pieces
+from liveos.host.transfer import ReadAhead
 from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
+from liveos.operations.install.filling import fill
 from liveos.operations.install.perform import bytes_of
 from liveos.operations.install.session import Session, Written
 from liveos.operations.steps.memory import (
@@ -35,7 +35,6 @@ from liveos.operations.steps.memory import (
 from liveos.operations.steps.stick import Place
 
 _SNAPSHOT = Geometry(8)
-_WINDOW = 128 << 20  # bytes after which what was unpacked is made durable
 
 
 def perform_memory_step(step: MemoryStep, session: Session) -> None:
@@ -57,21 +56,9 @@ def perform_memory_step(step: MemoryStep, session: Session) -> None:
 
 def _unpack(step: Unpack, session: Session) -> None:
     """The file has all its blocks; those of zeros stay unwritten extents, which read as zeros."""
-    digest = hashlib.sha256()
     with _nested(step) as source, _new_file(step.place, step.size) as file:
-        offset = unsafe = 0
-        for piece in pieces(source, step.size):
-            digest.update(piece)
-            if any(piece):
-                file.write_at(offset, piece)
-                unsafe += len(piece)
-            offset += len(piece)
-            if unsafe >= _WINDOW or offset == step.size:
-                file.flush()
-                unsafe = 0
-                session.reporter.progress(offset, step.size)
-            session.poll()
-    session.note(Written(step.place, step.size, digest.hexdigest(), copied=True))
+        digest = fill(file, source, session)
+    session.note(Written(step.place, step.size, digest, copied=True))
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def install(
         swap=None if swap is None else parse_size(swap),
         label=label,
         name=name or "LiveOS",
-        kernel_arguments=_kernel_words(kernel_args or ""),
+        kernel_arguments=kernel_words(kernel_args or ""),
         bios=not no_bios,
         verify=not no_verify,
         timeout=5 if timeout is None else timeout,
@@ -194,7 +194,8 @@ def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
     return operation.plan(request, facts, place, read_system(request, facts))
 
 
-def _kernel_words(text: str) -> tuple[str, ...]:
+def kernel_words(text: str) -> tuple[str, ...]:
+    """Words of a kernel line, quoted as for a shell."""
     try:
         return tuple(shlex.split(text))
     except ValueError as error:

@@ -51,6 +51,25 @@ def share_live(
     return rooms_of(beside, _layout(stick, request.identities), shares, kind)
 
 
+def require_live(
+    stick: OpenStick, payload: Payload, updates: tuple[UpdateFile, ...], name: str, freed: int
+) -> int:
+    """The bytes that LIVE has left when an image without memory is there.
+
+    :param freed: bytes that are given back before.
+    :raises NoSpaceError: it does not fit.
+    """
+    free = Ext4Folder(stick.live_volume, "/").free() + freed
+    needed = contents_size(payload, updates)
+    if free < needed:
+        raise NoSpaceError(
+            f"{stick.path} has {format_size(free)} free on LIVE, and the new root of {name} needs"
+            f" {format_size(needed)}, beside the old one",
+            hint=_room_hint(stick),
+        )
+    return free - needed
+
+
 def free_on_live(stick: OpenStick, name: str) -> int:
     """Bytes for an image of this name: what a run that was cut off has left of it goes first."""
     return Ext4Folder(stick.live_volume, "/").free() + _left_on_live(stick, name)

@@ -53,7 +53,9 @@ def plan(
     :raises NoSpaceError: it does not fit; says how much is needed where.
     :raises UnsupportedError: the image cannot be installed like that.
     """
-    _check(request, stick, target)
+    check_target(target)
+    check_memory(request)
+    check_new_name(stick, request.name)
     addition = _decide(request, source, stick, target, system)
     wanted, name = addition.wanted, request.name
     files = [file for file, _ in (*wanted.payload.boot_files, *wanted.payload.loaders)]
@@ -71,7 +73,8 @@ def plan(
     )
 
 
-def _check(request: InstallRequest, stick: OpenStick, target: Target) -> None:
+def check_target(target: Target) -> None:
+    """:raises LiveosError: a stick that must not, or cannot, be written."""
     if target.is_source:
         raise RefusedError(f"{target.path} is the source itself", hint="name another stick")
     if target.in_use:
@@ -81,8 +84,6 @@ def _check(request: InstallRequest, stick: OpenStick, target: Target) -> None:
         )
     if not target.writable:
         raise NotPermittedError(f"{target.path} cannot be written", hint="check its permissions")
-    check_memory(request)
-    check_new_name(stick, request.name)
 
 
 def _decide(

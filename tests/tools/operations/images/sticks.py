@@ -21,7 +21,7 @@ from liveos.operations.install.stick import InstallRequest
 from liveos.operations.plan import Plan
 from liveos.sizes import Size
 from tests.tools.medium.media import make_iso
-from tests.tools.operations.overlay.sticks import NAME, Stick, make_stick
+from tests.tools.operations.overlay.sticks import Stick, make_stick
 from tests.tools.operations.overlay.stores import run
 from tests.unit.medium.eras import ERAS
 from tests.unit.operations.sources import IDENTITIES

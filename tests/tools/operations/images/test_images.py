@@ -17,7 +17,6 @@ from liveos.operations.install.stick import HomeRequest
 from liveos.sizes import Size
 from tests.tools.operations.images.sticks import (
     MIB,
-    NAME,
     SECOND,
     Stick,
     digest_of,
@@ -36,6 +35,7 @@ from tests.tools.operations.images.sticks import (
     shown,
     store,
 )
+from tests.tools.operations.overlay.sticks import NAME
 from tests.tools.operations.overlay.stores import run
 
 pytestmark = pytest.mark.tools

@@ -27,7 +27,7 @@ from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind
 from liveos.medium.overlay.locate import parse_spec, place_in
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
-from liveos.report import Severity
+from liveos.report import Finding, Severity
 
 MENU = "/EFI/BOOT/grub.cfg"
 _BOOT_FILES = "/liveos"
@@ -84,10 +84,7 @@ class OpenStick:
     @property
     def leftovers(self) -> tuple[str, ...]:
         """Names that the menu does not promise, of which something is there."""
-        promised = {name.casefold() for name in self.menu.names}
-        return tuple(
-            name for name in self.esp.list_names(_BOOT_FILES) if name.casefold() not in promised
-        )
+        return _leftovers(self.esp, self.menu.names)
 
     def boot_folder(self, name: str) -> FatFolder:
         """Where an image has its boot files."""
@@ -168,6 +165,27 @@ def require_image(stick: OpenStick, name: str | None) -> str:
             hint=f"name one: {stick.path}:NAME",
         )
     return found
+
+
+def leftover_findings(scene: Scene) -> Iterator[Finding]:
+    """Images that the menu of a stick of ours does not promise: a run was cut off."""
+    try:
+        esp, _ = _volumes(scene)
+        names = _menu(scene, esp).names
+    except UnsupportedError:
+        return
+    for name in _leftovers(esp, names):
+        yield Finding(
+            "unfinished-image",
+            Severity.WARNING,
+            f"{name}: no menu starts it; a run that added, renamed or removed it was cut off",
+            f"liveos remove {scene.path}:{name} clears what is left",
+        )
+
+
+def _leftovers(esp: Volume, promised: tuple[str, ...]) -> tuple[str, ...]:
+    known = {name.casefold() for name in promised}
+    return tuple(name for name in esp.list_names(_BOOT_FILES) if name.casefold() not in known)
 
 
 def _volumes(scene: Scene) -> tuple[Volume, Volume]:

@@ -45,7 +45,9 @@ def loader_notes(stick: OpenStick, payload: Payload) -> Iterator[str]:
         yield f"boot loaders that the stick has not had come with this image: {names}"
     if not stick.boot.bios:
         yield "this stick has no boot loader for BIOS: it starts on UEFI only"
-    known = [kernel for image in stick.images for kernel in image.kernels]
+    # The only image surely came with the loaders; of several, an earlier one may be a stranger.
+    first = stick.images if len(stick.images) == 1 else ()
+    known = [kernel for image in first for kernel in image.kernels]
     name = payload.boot_files[0][1].split("/")[2]
     problem = distrust(stick.boot.loaders, known, payload.kernel, name)
     if problem is not None:

@@ -26,7 +26,6 @@ from tests.tools.operations.images.sticks import (
     MIB,
     SECOND,
     Shown,
-    Stick,
     files_of,
     make,
     make_source,
@@ -38,7 +37,7 @@ from tests.tools.operations.images.sticks import (
     plan_update,
     shown,
 )
-from tests.tools.operations.overlay.sticks import NAME
+from tests.tools.operations.overlay.sticks import NAME, Stick
 
 pytestmark = pytest.mark.tools
 

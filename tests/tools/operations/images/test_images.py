@@ -3,6 +3,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,6 @@ from liveos.sizes import Size
 from tests.tools.operations.images.sticks import (
     MIB,
     SECOND,
-    Stick,
     digest_of,
     files_of,
     is_sound,
@@ -35,7 +35,7 @@ from tests.tools.operations.images.sticks import (
     shown,
     store,
 )
-from tests.tools.operations.overlay.sticks import NAME
+from tests.tools.operations.overlay.sticks import NAME, Stick
 from tests.tools.operations.overlay.stores import run
 
 pytestmark = pytest.mark.tools
@@ -150,6 +150,25 @@ class TestAdd:
         assert list(shown(stick)) == [NAME, "Fedora-WS-Live-40", "Fedora-WS-Live-40-2"]
         assert main([*words, "--label", "X"]) == ExitStatus.USAGE
         assert "--label is about a new stick" in capsys.readouterr().err
+
+
+class TestLeftovers:
+    def test_they_are_told_and_the_same_command_or_remove_clears_them(
+        self, stick: Stick, iso: Path
+    ) -> None:
+        at_first = names_on(stick)
+        plan = plan_add(stick, iso, overlay=store())
+        execute(replace(plan, steps=plan.steps[:-1]))
+        (finding,) = [each for each in list_images(stick.path).warnings if SECOND in each.message]
+        assert finding.code == "unfinished-image"
+        assert main(["remove", "--yes", f"{stick.path}:{SECOND}"]) == ExitStatus.DONE
+        assert names_on(stick) == at_first
+        execute(replace(plan, steps=plan.steps[:-1]))
+        again = plan_add(stick, iso, overlay=store())
+        assert any("left by a run that was cut off" in loss for loss in again.destroys)
+        execute(again)
+        assert list(shown(stick)) == [NAME, SECOND]
+        is_sound(stick)
 
 
 class TestRemove:

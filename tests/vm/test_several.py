@@ -89,7 +89,7 @@ def test_one_goes_and_one_is_renewed_and_the_third_stays_as_it_was(
     assert files_of(stick, "forky") == before
     listed: dict[str, Any] = json.loads(liveos("list", "--json", stick))
     assert [(each["name"], each["title"], each["default"]) for each in listed["images"]] == [
-        ("forky", listed["images"][0]["title"], True),
+        ("forky", "Debian-WS-Live-14", True),
         ("trixie", "Debian-WS-Live-13-1-5", False),
     ]
     agrees_with_the_guest(prove_image(stick, tmp_path / "forky", "forky"), BIOS, IMAGES["forky"])
@@ -112,7 +112,8 @@ def files_of(stick: Path, name: str) -> dict[str, str]:
     offsets = {part["name"]: part["start"] * 512 for part in table}
     live, esp = f"{stick}?offset={offsets['LIVE']}", f"{stick}@@{offsets['ESP']}"
     rows = run("debugfs", "-R", f"ls -p /{name}", live).decode().splitlines()
-    names = [row.split("/")[5] for row in rows if row.split("/")[2:3] and "/0100" in row[:20]]
+    fields = [row.split("/") for row in rows if row]
+    names = [each[5] for each in fields if each[2].startswith("100")]  # regular files
     found = {each: run("debugfs", "-R", f"cat /{name}/{each}", live) for each in names}
     for path in run("mdir", "-b", "-i", esp, f"::/liveos/{name}").decode().split():
         found[path] = run("mcopy", "-i", esp, path, "-")

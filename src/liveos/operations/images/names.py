@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from liveos.errors import RefusedError, UsageError
+from liveos.medium.home.updates import DIRECTORY as UPDATES
 from liveos.medium.stick import OpenStick
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -39,14 +40,17 @@ def check_new_name(stick: OpenStick, name: str) -> None:
         )
     if not _is_free(stick, name):
         raise RefusedError(
-            f"/{name} on {stick.path} is something of its owner's, and no image",
+            f"/{name} on {stick.path} is no image, and not ours to use",
             hint="choose another name",
         )
 
 
 def _is_free(stick: OpenStick, name: str) -> bool:
-    """Nothing has it, in whatever spelling, but what a run that was cut off has left."""
-    if _is_among(name, stick.menu.names):
+    """Nothing has it, in whatever spelling, but what a run that was cut off has left.
+
+    What is in the directory of updates goes over the root of every image.
+    """
+    if _is_among(name, stick.menu.names) or name.casefold() == UPDATES:
         return False
     return _is_among(name, stick.leftovers) or not _is_among(name, stick.live.list_names("/"))
 

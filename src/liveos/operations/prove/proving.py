@@ -91,6 +91,7 @@ def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None)
         boots, problems = _boot(target, request, judged, directory, reporter or NullReporter())
     return Proof(
         target=target,
+        image=request.image,
         firmware=request.firmware,
         showing=showing,
         boots=tuple(boots),

@@ -35,7 +35,7 @@ from tests.tools.operations.images.sticks import (
     shown,
     store,
 )
-from tests.tools.operations.overlay.sticks import NAME, Stick
+from tests.tools.operations.overlay.sticks import NAME, Stick, make_stick
 from tests.tools.operations.overlay.stores import run
 
 pytestmark = pytest.mark.tools
@@ -117,12 +117,13 @@ class TestAdd:
         assert not [each for each in found if f"[{SECOND}]" in each]
 
     def test_names_that_cannot_be(self, stick: Stick, iso: Path) -> None:
-        stick.debugfs("ls /")
         run("debugfs", "-w", "-R", "mkdir /Mine", str(stick.live))
         with pytest.raises(RefusedError, match="has an image rescue"):
             plan_add(stick, iso, name=NAME.lower())
-        with pytest.raises(RefusedError, match="its owner's"):
+        with pytest.raises(RefusedError, match="not ours to use"):
             plan_add(stick, iso, name="mine")
+        with pytest.raises(RefusedError, match="not ours to use"):
+            plan_add(stick, iso, name="Updates")
         with pytest.raises(UsageError, match="cannot be the name"):
             plan_add(stick, iso, name="a b")
 
@@ -137,11 +138,17 @@ class TestAdd:
             plan_add(stick, iso)
         assert "at most 1 GiB" in str(caught.value.hint)
 
-    def test_what_has_changed_meanwhile_is_not_a_stick(self, tmp_path: Path, iso: Path) -> None:
-        for other, wrong in ((iso, "no stick that liveos made"),):
-            stick = Stick(other, "", 0)
-            with pytest.raises(UnsupportedError, match=wrong):
-                plan_add(stick, iso)
+    def test_a_home_in_a_partition_needs_room_behind(self, stick: Stick, iso: Path) -> None:
+        home = HomeRequest(Size(bytes=32 * MIB), encrypted=False, partition=True)
+        with pytest.raises(NoSpaceError, match="behind its last partition"):
+            plan_add(stick, iso, home=home)
+
+    def test_what_is_no_stick_of_ours(self, tmp_path: Path, iso: Path) -> None:
+        with pytest.raises(UnsupportedError, match="no stick that liveos made"):
+            plan_add(Stick(iso, "", 0), iso)
+        theirs = make_stick(tmp_path, ours=False, size=24 * MIB)
+        with pytest.raises(UnsupportedError, match="its owner's to change"):
+            plan_add(theirs, iso)
 
     def test_the_command(self, stick: Stick, iso: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["install", "--add", "--yes", str(iso), str(stick.path)]

@@ -48,7 +48,7 @@ def replace_names(names: Sequence[str]) -> object:
         ("X", Names(("X", "X-2"), (), ("X", "X-2")), "X-3"),
         ("X", Names(("Y",), ("X",), ("X", "Y")), "X"),
         ("X", Names(("Y",), (), ("X", "Y")), "X-2"),
-        ("updates", Names(("Y",), (), ("updates", "Y")), "updates-2"),
+        ("updates", Names(("Y",), (), ("Y",)), "updates-2"),
         ("/../", Names((), (), ()), "Live"),
         (None, Names((), (), ()), "Live"),
         ("a" * 40, Names((), (), ()), "a" * 32),

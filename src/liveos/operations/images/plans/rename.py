@@ -18,10 +18,11 @@ from liveos.host.folders.folder import FolderFile
 from liveos.host.tools import DEBUGFS, MTOOLS
 from liveos.medium.bootline import directory_words
 from liveos.medium.images import best_initramfs
-from liveos.medium.installation import RECORD_NAME, read_record
+from liveos.medium.installation import read_record
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.model import FileRef, Image
+from liveos.medium.record import RECORD_NAME
 from liveos.medium.stick import OpenStick, require_image
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
@@ -149,7 +150,7 @@ def _noted(change: _Renaming, menu: str) -> Iterator[ReplaceRecord]:
     """The record where the directory is then, with the new paths."""
     stick, old, new = change.stick, change.old, change.new
     where = new if change.is_moved else old
-    record = read_record(stick.live, f"/{where}/{RECORD_NAME}")
+    record = read_record(stick.live, where)
     if record is None:
         return
     text = json.dumps(record.facts).replace(f"/{old}/", f"/{new}/")

@@ -18,10 +18,11 @@ from liveos.host.target import Target
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.home.updates import find_updates
-from liveos.medium.installation import RECORD_NAME, Record, read_record
+from liveos.medium.installation import Record, read_record
 from liveos.medium.installed import Installed, refuse
 from liveos.medium.memory_warnings import is_read_only
 from liveos.medium.model import Image, Medium
+from liveos.medium.record import RECORD_NAME
 from liveos.medium.stick import OpenStick, require_image
 from liveos.operations.images.kept_memory import (
     KeptOverlay,
@@ -131,7 +132,7 @@ def _decide(
             f"{stick.path} has no root of {name} that could be replaced",
             hint=f"liveos remove {stick.path}:{name}, then liveos install --add",
         )
-    record = read_record(stick.live, f"/{name}/{RECORD_NAME}")
+    record = read_record(stick.live, name)
     image = choose_image(source)
     files = old_files(stick, name, old)
     others = [entry for entry in stick.entries if entry not in old.entries]

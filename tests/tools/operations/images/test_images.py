@@ -14,6 +14,7 @@ from liveos.medium.listing import list_images
 from liveos.medium.model import PersistenceKind
 from liveos.operations.execute import execute
 from liveos.operations.images.kept_memory import OverlayFate
+from liveos.operations.install.sizes import AUTO
 from liveos.operations.install.stick import HomeRequest
 from liveos.sizes import Size
 from tests.tools.operations.images.sticks import (
@@ -67,6 +68,13 @@ def boot_paths(iso: Path) -> tuple[str, str, str]:
     kernel = next(each for each in paths if re.search(r"/(vmlinuz|linux)$", each))
     initrd = next(each for each in paths if re.search(r"/(initrd.img|initrd)$", each))
     return kernel, initrd, "/LiveOS/squashfs.img"
+
+
+def _start(stick: Stick, number: int) -> int:
+    """Where a partition begins, in bytes."""
+    table = json.loads(run("sfdisk", "--json", stick.path))["partitiontable"]["partitions"]
+    start: int = table[number - 1]["start"]
+    return start * 512
 
 
 class TestAdd:
@@ -142,6 +150,28 @@ class TestAdd:
         home = HomeRequest(Size(bytes=32 * MIB), encrypted=False, partition=True)
         with pytest.raises(NoSpaceError, match="behind its last partition"):
             plan_add(stick, iso, home=home)
+
+    def test_a_home_in_a_partition_goes_with_its_image(self, stick: Stick, iso: Path) -> None:
+        with stick.path.open("r+b") as file:
+            file.truncate(stick.path.stat().st_size + 48 * MIB)
+        home = HomeRequest(Size(bytes=32 * MIB), encrypted=False, partition=True)
+        execute(plan_add(stick, iso, home=home))
+        homes = {each.image.name: each.image.home for each in list_images(stick.path).images}
+        place = homes[SECOND]
+        assert place is not None
+        assert (place.partition, homes[NAME]) == (3, None)
+        with pytest.raises(RefusedError, match="the home of another image"):
+            plan_add(stick, iso, name="Third", home=home)
+        with pytest.raises(RefusedError, match="the home of another image"):
+            plan_add(stick, iso, name="Third", home=replace(home, size=AUTO))
+        plan = plan_remove(stick)
+        assert any("partition 3" in loss for loss in plan.destroys)
+        execute(plan)
+        execute(plan_add(stick, iso, name="Other"))
+        assert [each.image.home for each in list_images(stick.path).images] == [None, None]
+        assert b"ext4" not in run("sh", "-c", f"blkid -p -O {_start(stick, 3)} {stick.path} || :")
+        execute(plan_add(stick, iso, name="Third", home=home))
+        is_sound(stick)
 
     def test_what_is_no_stick_of_ours(self, tmp_path: Path, iso: Path) -> None:
         with pytest.raises(UnsupportedError, match="no stick that liveos made"):

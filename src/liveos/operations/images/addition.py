@@ -5,9 +5,11 @@ Its directory on the ESP comes first, which tells that the one on LIVE is ours; 
 in the two; when that has been read back, loaders that the stick has not had; and the menu last.
 """
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.folders.partition import PartitionFolder
 from liveos.host.volumes import SAFE_FEATURES
@@ -17,7 +19,7 @@ from liveos.medium.stick import OpenStick
 from liveos.medium.stores import SWAP_NAME
 from liveos.operations.images.plans.rubbish import clearing
 from liveos.operations.install.live_contents import home_steps
-from liveos.operations.install.payload import menu_entries
+from liveos.operations.install.payload import LOADER_DIRECTORY, menu_entries
 from liveos.operations.install.sequence import features, image_record
 from liveos.operations.install.stick import Stick
 from liveos.operations.menus import stick as stick_menu
@@ -29,11 +31,13 @@ from liveos.operations.steps.images import (
     AddRecord,
     AddSwap,
     AddText,
+    GiveName,
     ImageStep,
     MakeFolder,
+    RemoveFile,
 )
 from liveos.operations.steps.memory import StartStore, Unpack
-from liveos.operations.steps.menus import ReplaceMenu
+from liveos.operations.steps.menus import NEW, ReplaceMenu
 from liveos.operations.steps.stick import CheckSource, Place, ReadBack, Run, Sync
 from liveos.operations.steps.whole_overlay import (
     EmbeddedFilesystem,
@@ -87,9 +91,7 @@ def addition_steps(addition: Addition) -> Iterator[AnyStep]:
     yield Sync(stick.path)
     yield ReadBack(stick.path)
     if payload.loaders:
-        yield from (AddFile(file, Place(wanted.esp, path)) for file, path in payload.loaders)
-        yield Sync(stick.path)
-        yield ReadBack(stick.path)
+        yield from _loaders(wanted)
     yield ReplaceMenu(stick.menu.place, stick_menu.with_image(stick.menu.text, name))
 
 
@@ -99,6 +101,18 @@ def _root(wanted: Stick) -> ImageStep | Unpack:
     if not payload.unpacked:
         return AddFile(payload.root, place)
     return Unpack(payload.root, payload.image.root.nested or "", place, payload.root_size)
+
+
+def _loaders(wanted: Stick) -> Iterator[AnyStep]:
+    """Loaders under other names, and when they are whole, under those that firmware knows."""
+    loaders, folder = wanted.payload.loaders, FatFolder(wanted.esp, LOADER_DIRECTORY)
+    parts = {path: FolderFile(folder, posixpath.basename(path) + NEW) for _, path in loaders}
+    yield MakeFolder(folder)
+    yield from (RemoveFile(part) for part in parts.values())
+    yield from (AddFile(file, Place(wanted.esp, path + NEW)) for file, path in loaders)
+    yield Sync(wanted.esp.path)
+    yield ReadBack(wanted.esp.path)
+    yield from (GiveName(part, posixpath.basename(path)) for path, part in parts.items())
 
 
 def _boot_files(wanted: Stick) -> Iterator[ImageStep]:

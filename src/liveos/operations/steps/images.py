@@ -145,6 +145,21 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveName:
+    """Give a whole file the name that others know."""
+
+    place: FolderFile
+    name: str
+
+    @property
+    def title(self) -> str:
+        return f"Name {self.name}"
+
+    def __str__(self) -> str:
+        return f"rename {self.place} to {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class MoveDirectory:
     """Give a directory another name, and leave a link of the old one that leads to it."""
 
@@ -173,6 +188,7 @@ ImageStep = (
     | AddSwap
     | RemoveFile
     | SetAside
+    | GiveName
     | MoveDirectory
 )
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images added to a stick, removed, renamed, updated; other programs look at the result."""
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -92,6 +93,19 @@ class TestAdd:
         assert found[SECOND].overlay is True
         for path in ("/EFI/BOOT/grub.cfg", f"/liveos/{SECOND}/menu.cfg"):
             run("grub-script-check", "/dev/stdin", stdin=read_esp(stick, path) or b"")
+
+    def test_a_loader_that_the_stick_has_not_comes_whole_and_others_stay(
+        self, stick: Stick, iso: Path
+    ) -> None:
+        plan = plan_add(stick, iso)
+        assert any("boot loaders that the stick has not had" in note for note in plan.notes)
+        execute(plan)
+        wanted = digest_of(iso, "/EFI/BOOT/BOOTX64.EFI")
+        found = read_esp(stick, "/EFI/BOOT/BOOTX64.EFI") or b""
+        assert hashlib.sha256(found).hexdigest() == wanted
+        assert read_esp(stick, "/EFI/BOOT/BOOTX64.EFI.new") is None
+        again = plan_add(stick, iso, name="Third")
+        assert not [step for step in again.steps if "BOOTX64" in str(step)]
 
     def test_the_listing_has_both(self, stick: Stick, iso: Path) -> None:
         execute(plan_add(stick, iso))

@@ -26,6 +26,7 @@ from liveos.operations.steps.images import (
     AddRecord,
     AddSwap,
     AddText,
+    GiveName,
     ImageStep,
     MakeFolder,
     MoveDirectory,
@@ -63,6 +64,9 @@ def perform_image_step(  # noqa: C901 - one case for each kind of step
         case SetAside(folder, name, aside):
             with hold(folder.volume.path):
                 _set_aside(folder, name, aside)
+        case GiveName(place, name):
+            with place.hold():
+                place.folder.publish(place.name, name)
         case MoveDirectory(folder, old, new):
             with hold(folder.volume.path):
                 ext4_trees.move_with_link(folder.volume, folder.directory, old, new)

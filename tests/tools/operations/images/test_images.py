@@ -214,6 +214,7 @@ class TestLeftovers:
         assert finding.code == "unfinished-image"
         assert main(["remove", "--yes", f"{stick.path}:{SECOND}"]) == ExitStatus.DONE
         assert names_on(stick) == at_first
+        plan = plan_add(stick, iso, overlay=store())
         execute(replace(plan, steps=plan.steps[:-1]))
         again = plan_add(stick, iso, overlay=store())
         assert any("left by a run that was cut off" in loss for loss in again.destroys)

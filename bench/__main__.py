@@ -29,6 +29,7 @@ def main() -> int:
         show(results)
         iso = arguments.iso or big_iso.make(image(RECIPES[0]).iso, 2 * GIB, scratch)
         more = [bytes_read(iso), *installation(iso, scratch), two_targets(iso, scratch)]
+        more.append(addition(iso, scratch))
         show(more)
         if arguments.iso is None:
             iso.unlink()
@@ -113,6 +114,28 @@ def two_targets(iso: Path, scratch: Path) -> Ratio:
                 each.unlink()
     one, two = median(alone), median(together)
     return Ratio("install onto two at once", f"{two:.1f} s", f"{one:.1f} s for one", two / one, 2.0)
+
+
+def addition(iso: Path, scratch: Path) -> Ratio:
+    """``install --add`` to a stick that has an image, beside a copy of the same bytes, in turn."""
+    stick, copies, additions = scratch / "stick.img", [], []
+    run([LIVEOS, "install", "--size", str(iso.stat().st_size + 2 * GIB), "--overlay", "256M",
+         "--yes", str(image(RECIPES[0]).iso), str(stick)])  # fmt: skip
+    for _ in range(3):
+        copies.append(copy_and_sync(iso, scratch / "copy"))
+        (scratch / "copy").unlink()
+        line = ["install", "--add", "--name", "More", "--overlay", "256M", "--yes", str(iso)]
+        additions.append(run([LIVEOS, *line, str(stick)]).seconds)
+        run([LIVEOS, "remove", "--yes", f"{stick}:More"])
+    stick.unlink()
+    copied, seconds = median(copies), median(additions)
+    return Ratio(
+        "install --add beside an image",
+        f"{seconds:.1f} s",
+        f"{copied:.1f} s for cp and sync",
+        seconds / copied,
+        3.0,
+    )
 
 
 def install(iso: Path, *sticks: Path) -> Run:

@@ -103,15 +103,25 @@ CopyHome = Annotated[
 Label = Annotated[
     str | None, typer.Option("--label", metavar="TEXT", help="Label of the filesystem LIVE.")
 ]
+Add = Annotated[
+    bool,
+    typer.Option("--add", help="Put the image beside those that TARGET, a stick of ours, has."),
+]
 Name = Annotated[
-    str, typer.Option("--name", metavar="NAME", help="The image's directory on the stick.")
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The image's directory on the stick: LiveOS; with --add, what SOURCE is called.",
+    ),
 ]
 KernelArguments = Annotated[
     str | None,
     typer.Option("--kernel-args", metavar="WORDS", help="Words to add to the kernel line."),
 ]
 Timeout = Annotated[
-    int, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits.")
+    int | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits; else 5."),
 ]
 NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader for BIOS.")]
 NoVerify = Annotated[
@@ -135,6 +145,7 @@ def install(
     source: Source,
     targets: Targets,
     *,
+    add: Add = False,
     size: SizeOption = None,
     erase: Erase = False,
     overlay: OverlayOption = "auto",
@@ -150,9 +161,9 @@ def install(
     copy_home: CopyHome = False,
     swap: Swap = None,
     label: Label = None,
-    name: Name = "LiveOS",
+    name: Name = None,
     kernel_args: KernelArguments = None,
-    timeout: Timeout = 5,
+    timeout: Timeout = None,
     no_bios: NoBios = False,
     no_verify: NoVerify = False,
     serial: Serial = None,
@@ -163,12 +174,25 @@ def install(
 ) -> ExitStatus:
     """Install an image on a stick, with room to keep changes."""
     from liveos.cli.consent import consent_to_all, show_plans
+    from liveos.cli.install_add import plan_addition, require_new_stick_alone
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
     from liveos.cli.installation import carry_out
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.sizes import parse_bytes, parse_size
 
+    if add:
+        require_new_stick_alone(
+            {
+                "--size": size is not None,
+                "--erase": erase,
+                "--label": label is not None,
+                "--timeout": timeout is not None,
+                "--no-bios": no_bios,
+                "--copy-overlay": copy_overlay,
+                "--copy-home": copy_home,
+            }
+        )
     request = operation.InstallRequest(
         size=None if size is None else parse_bytes(size),
         erase=erase,
@@ -180,16 +204,19 @@ def install(
         home=home_request(home, partition=home_partition, plain=plain_home, key_file=key_file),
         swap=None if swap is None else parse_size(swap),
         label=label,
-        name=name,
-        kernel_arguments=_kernel_words(kernel_args or ""),
+        name=name or "LiveOS",
+        kernel_arguments=kernel_words(kernel_args or ""),
         bios=not no_bios,
         verify=not no_verify,
-        timeout=timeout,
+        timeout=5 if timeout is None else timeout,
         serials=tuple(serial or ()),
         allow_fixed=allow_fixed,
         eject=not no_eject,
     )
-    plans = _plans(request, source, targets, overlay=copy_overlay, home=copy_home)
+    if add:
+        plans = [plan_addition(request, source, targets, name)]
+    else:
+        plans = _plans(request, source, targets, overlay=copy_overlay, home=copy_home)
     if dry_run:
         show_plans(output, plans)
         return ExitStatus.DONE
@@ -218,9 +245,8 @@ def _plans(
     request: "InstallRequest", words: str, targets: list[Path], *, overlay: bool, home: bool
 ) -> "list[Plan]":
     """One plan for each target, with identities of its own."""
+    from liveos.cli.install_add import read_system
     from liveos.host.target import look_at
-    from liveos.medium.home.locate import open_root
-    from liveos.medium.home.mounting import read_live_system
     from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
     from liveos.operations.carry.facts import carried_from
@@ -229,17 +255,14 @@ def _plans(
 
     for target in targets:
         require_other_disk(str(target))
-    source, system = find_source(words), None
+    source = find_source(words)
     carried = carried_from(source, overlay=overlay, home=home)
     if (overlay or home) and len(targets) > 1:
         raise UsageError(
             "an overlay or a home can be brought along to one stick at a time",
             hint="install the others by themselves",
         )
-    memory = request.home is not None or request.swap is not None or home
-    if source.image is not None and memory:
-        with open_root(source.spec) as tree:
-            system = None if tree is None else read_live_system(tree)
+    system = read_system(request, source, home=home)
     plans = []
     for target in targets:
         own = replace(request, identities=operation.Identities.random())
@@ -249,7 +272,8 @@ def _plans(
     return plans
 
 
-def _kernel_words(text: str) -> tuple[str, ...]:
+def kernel_words(text: str) -> tuple[str, ...]:
+    """Words of a kernel line, quoted as for a shell."""
     try:
         return tuple(shlex.split(text))
     except ValueError as error:

@@ -56,6 +56,10 @@ class FatVolume:
     def remove(self, path: str) -> Command:
         return self._mtools("mdel", f"::{path}")
 
+    def remove_directory(self, path: str) -> Command:
+        """The directory ``path``, which is empty, goes."""
+        return self._mtools("mrd", f"::{path}")
+
     def rename(self, old: str, new: str) -> Command:
         """The file ``old`` gets the path ``new``, which nothing has."""
         return self._mtools("mren", f"::{old}", f"::{new}")

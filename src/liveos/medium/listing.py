@@ -12,6 +12,7 @@ from liveos.medium.overlay.room import Room, room_of
 from liveos.medium.payloads import Payload, find_payloads
 from liveos.medium.record import find_record, source_label
 from liveos.medium.scene import Scene
+from liveos.medium.stick import leftover_findings
 from liveos.medium.volume import Volume
 from liveos.report import Finding
 
@@ -62,7 +63,7 @@ def list_images(path: Path) -> Listing:
         payloads = find_payloads(scene) or (None,) * len(found.images)
         listed = tuple(map(_listed, (scene,) * len(payloads), payloads, found.images))
         free = next((_free(payload.volume) for payload in payloads if payload), None)
-        warnings = (*scene.findings, *found.findings)
+        warnings = (*scene.findings, *found.findings, *leftover_findings(scene))
     return Listing(scene.path, scene.kind, scene.label, scene.size, free, listed, warnings)
 
 

@@ -17,6 +17,7 @@ from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
 from liveos.operations.carry.perform import perform_carry_step
 from liveos.operations.home.perform.step import perform_home_step
+from liveos.operations.images.perform.step import perform_image_step
 from liveos.operations.install.session import Session
 from liveos.operations.install.step import perform_stick_step
 from liveos.operations.memory.perform import perform_memory_step
@@ -27,6 +28,7 @@ from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.images import ImageStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
@@ -71,6 +73,8 @@ def _perform(step: AnyStep, session: Session) -> None:
         perform_home_step(step, session.reporter)
     elif isinstance(step, MenuStep):
         perform_menu_step(step)
+    elif isinstance(step, ImageStep):
+        perform_image_step(step, session)
     elif isinstance(step, MemoryStep):
         perform_memory_step(step, session)
     elif isinstance(step, CarryStep):
@@ -128,7 +132,7 @@ def _translated(error: OSError, plan: Plan, session: Session) -> LiveosError:
 def _state(plan: Plan, session: Session) -> str | None:
     """In what state the target has been left."""
     if plan.target is None:
-        return None
+        return plan.when_it_fails
     path = plan.target.path
     if session.touched:
         return f"{path} is unfinished and does not boot; install on it again"

@@ -13,12 +13,15 @@ from liveos.host.tools import Tool
 from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.images import ImageStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
 from liveos.operations.steps.stick import Step
 
-AnyStep = Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep | CarryStep
+AnyStep = (
+    Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep | ImageStep | CarryStep
+)
 """All that plans are made of."""
 
 
@@ -28,7 +31,8 @@ class Plan:
 
     ``destroys`` names, one sentence each, everything that will be lost; it is empty when nothing
     is. ``needs`` and ``needs_files`` must be there, and ``target`` must still be what it was when
-    the plan was made. ``layout`` shows where the space goes: (what, bytes).
+    the plan was made. ``layout`` shows where the space goes: (what, bytes). ``when_it_fails`` says
+    in what state a run that fails leaves things, where ``target`` does not tell.
     """
 
     title: str
@@ -40,6 +44,7 @@ class Plan:
     needs_files: tuple[tuple[Path, Tool], ...] = ()
     source: Path | None = None
     target: Target | None = None
+    when_it_fails: str | None = None
 
 
 def plan_document(plan: Plan) -> dict[str, object]:

@@ -19,6 +19,7 @@ WITH_SOURCE = {
     "home remove": ["--yes", "{source}"],
     "home resize": ["--size", "64M", "--yes", "{source}"],
     "home status": ["{source}"],
+    "default": ["--yes", "{source}:A"],
     "inspect": ["{source}"],
     "install": ["--size", "64M", "--yes", "{source}", "{scratch}/stick.img"],
     "list": ["{source}"],
@@ -39,8 +40,12 @@ WITH_SOURCE = {
     "overlay status": ["{source}"],
     "prove": ["{source}"],
     "verify": ["{source}"],
+    "remove": ["--yes", "{source}:A"],
+    "rename": ["--yes", "{source}:A", "B"],
+    "update": ["--yes", "{source}:A", "{source}"],
 }
 CHANGING = {
+    "default",
     "home create",
     "home encrypt",
     "home remove",
@@ -55,6 +60,9 @@ CHANGING = {
     "overlay reset",
     "overlay resize",
     "overlay restore",
+    "remove",
+    "rename",
+    "update",
 }
 
 

@@ -154,6 +154,18 @@ class FatFolder:
                 run(self.volume.make_directories((path,)))
                 disk.sync(self.volume.path)
 
+    def is_there(self) -> bool:
+        """Whether there is such a directory at all."""
+        with self._read() as fs:
+            return fs.lookup(self.directory) is not None
+
+    def remove_with_files(self) -> None:
+        """The directory, which holds none, with its files; those of a cut-off run, too."""
+        for name in self.names():
+            self.remove(name)
+        run(self.volume.remove_directory(self.directory))
+        disk.sync(self.volume.path)
+
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:
             return file_names(fs, self.directory)

@@ -20,6 +20,7 @@ from liveos.formats.binary import (
 )
 from liveos.formats.programs import grub_pc
 from liveos.host import disk, ext4
+from liveos.host.relay import Relay
 from liveos.host.run import run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
@@ -84,10 +85,14 @@ def allocate(step: Allocate) -> None:
 
 def copy(step: Copy, session: Session) -> None:
     """Stream a file; what was read is hashed on the way and compared with the target later."""
-    size = step.file.size
-    relay = session.shared.relay(step.file, lambda: _opened(step.file), size)
-    _stream(step.place, size, relay.pieces(session.reader), session)
-    session.note(Written(step.place, size, relay.sha256(), copied=True))
+    relay = relayed(step.file, session)
+    stream(step.place, step.file.size, relay.pieces(session.reader), session)
+    session.note(Written(step.place, step.file.size, relay.sha256(), copied=True))
+
+
+def relayed(file: FileRef, session: Session) -> Relay:
+    """A file's bytes, which every stick that gets them at the same time shares."""
+    return session.shared.relay(file, lambda: _opened(file), file.size)
 
 
 @contextmanager
@@ -97,12 +102,17 @@ def _opened(file: FileRef) -> Iterator[ByteSource]:
 
 
 def write(place: Place, data: bytes, session: Session) -> None:
-    _stream(place, len(data), pieces(MemorySource(data), len(data)), session)
+    stream(place, len(data), pieces(MemorySource(data), len(data)), session)
     session.note(Written(place, len(data), hashlib.sha256(data).hexdigest(), copied=False))
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
     """The record with what only the copying has told: the sums."""
+    write(step.place, record_text(step.record, session).encode(), session)
+
+
+def record_text(record: dict[str, object], session: Session) -> str:
+    """A record with the size and the sum of each file that was copied."""
     files = [
         {
             "partition": item.place.partition,
@@ -113,8 +123,7 @@ def write_record(step: WriteRecord, session: Session) -> None:
         for item in session.written
         if item.copied
     ]
-    text = json.dumps({**step.record, "files": files}, indent=1) + "\n"
-    write(step.place, text.encode(), session)
+    return json.dumps({**record, "files": files}, indent=1) + "\n"
 
 
 def read_back(session: Session) -> None:
@@ -192,7 +201,9 @@ def bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
         raise UnsupportedError(f"{file.container}:{file.path}: {error}") from error
 
 
-def _stream(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:
+def stream(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:
+    """Write a new file of ``size`` bytes."""
+
     def progress(done: int) -> None:
         session.reporter.progress(done, size)
         session.poll()

@@ -70,7 +70,9 @@ def plan(
     uncompressed = request.uncompressed or kind is PersistenceKind.DIRECT
     payload = payload_of(source, image, request.name, uncompressed=uncompressed)
     used = at_boot(request, image, system)
-    installed = _installed(request, source, payload, kind, used)
+    label = request.label or _default_label(source.label)
+    uuid = str(request.identities.live_filesystem)
+    installed = installed_image(request, payload, kind, used, uuid=uuid, label=label)
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
     if carried is not None:
@@ -129,17 +131,20 @@ def _check_words(request: InstallRequest) -> None:
         )
 
 
-def _installed(
+def installed_image(
     request: InstallRequest,
-    source: Medium,
     payload: Payload,
     kind: PersistenceKind | None,
     used: UsedAtBoot,
+    *,
+    uuid: str,
+    label: str,
 ) -> Installed:
+    """The image as it will lie on a filesystem of this UUID and label."""
     image = payload.image
     return Installed(
-        uuid=str(request.identities.live_filesystem),
-        label=request.label or _default_label(source.label),
+        uuid=uuid,
+        label=label,
         directory=request.name,
         image=payload.root_name,
         flat=image.root.is_flat,

@@ -33,14 +33,14 @@ def share_rooms(
     :raises NoSpaceError: it does not fit, or a piece would be of no use; names the least size.
     :raises UsageError: no stick whatever could be divided like this.
     """
-    wishes = _wishes(request, payload, kind)
-    contents = _contents_size(payload, updates)
+    wishes = wishes_of(request, payload, kind)
+    contents = contents_size(payload, updates)
     needed = contents + least_room(wishes)
     layout = lay_out(size, payload.boot_size, request.identities)
     if layout is None or ext4_capacity(layout.live.size) < needed:
         raise _too_small(payload, size, layout, wishes, needed)
     shares = share_out(ext4_capacity(layout.live.size) - contents, wishes)
-    return _rooms(request, layout, shares, kind)
+    return rooms_of(request, layout, shares, kind)
 
 
 def room_table(payload: Payload, rooms: Rooms) -> tuple[tuple[str, int], ...]:
@@ -58,7 +58,8 @@ def room_table(payload: Payload, rooms: Rooms) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _wishes(request: InstallRequest, payload: Payload, kind: PersistenceKind | None) -> Wishes:
+def wishes_of(request: InstallRequest, payload: Payload, kind: PersistenceKind | None) -> Wishes:
+    """What is to be shared out beside the image."""
     home = request.home
     has_overlay = kind is not None and kind is not PersistenceKind.DIRECT
     return Wishes(
@@ -78,7 +79,7 @@ def _aligned(wish: Wish) -> Wish:
     return wish
 
 
-def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...]) -> int:
+def contents_size(payload: Payload, updates: tuple[UpdateFile, ...]) -> int:
     """Bytes of LIVE that are not memory."""
     texts = sum(_blocks(len(file.text)) for file in updates)
     return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS
@@ -108,9 +109,10 @@ def _words(wishes: Wishes) -> Iterator[str]:
             yield f"some {name}"
 
 
-def _rooms(
+def rooms_of(
     request: InstallRequest, layout: Layout, shares: Shares, kind: PersistenceKind | None
 ) -> Rooms:
+    """Shares as the files and partitions that they become."""
     notes = shares.notes
     overlay, home = shares.overlay, shares.home
     if overlay is not None and kind is PersistenceKind.SNAPSHOT:

@@ -138,7 +138,7 @@ def _fill_esp(stick: Stick) -> list[AnyStep]:
         *sum_steps(stick),
         WriteRecord(
             Place(stick.live, f"{stick.directory}/image.json"),
-            _record(stick, entries[0].options),
+            image_record(stick, entries[0].options),
         ),
         Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
         Write(Place(esp, menu.MENU), stick_menu),
@@ -146,7 +146,7 @@ def _fill_esp(stick: Stick) -> list[AnyStep]:
     ]
 
 
-def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
+def image_record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
     """What ``image.json`` says, but for the files, which are known when they are copied."""
     source, payload = stick.source, stick.payload
     md5 = source.implanted_md5.md5 if source.implanted_md5 else None

@@ -21,6 +21,7 @@ from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
+from liveos.operations.install.filling import fill
 from liveos.operations.install.perform import bytes_of, readable
 from liveos.operations.install.session import Session, Written
 from liveos.operations.steps.memory import (
@@ -34,7 +35,6 @@ from liveos.operations.steps.memory import (
 from liveos.operations.steps.stick import Place
 
 _SNAPSHOT = Geometry(8)
-_WINDOW = 128 << 20  # bytes after which what was unpacked is made durable
 
 
 def perform_memory_step(step: MemoryStep, session: Session) -> None:
@@ -59,17 +59,7 @@ def _unpack(step: Unpack, session: Session) -> None:
     what = (step.file, step.nested)
     relay = session.shared.relay(what, lambda: _nested(step), step.size)
     with _new_file(step.place, step.size) as file:
-        offset = unsafe = 0
-        for piece in readable(step.place, relay.pieces(session.reader)):
-            if any(piece):
-                file.write_at(offset, piece)
-                unsafe += len(piece)
-            offset += len(piece)
-            if unsafe >= _WINDOW or offset == step.size:
-                file.flush()
-                unsafe = 0
-                session.reporter.progress(offset, step.size)
-            session.poll()
+        fill(file, readable(step.place, relay.pieces(session.reader)), step.size, session)
     session.note(Written(step.place, step.size, relay.sha256(), copied=True))
 
 

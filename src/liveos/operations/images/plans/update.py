@@ -7,10 +7,12 @@ are. An overlay that is set aside is so when no entry uses it: in between, the m
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from liveos.errors import UnsupportedError
+from liveos.formats.binary import FormatError
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
@@ -266,10 +268,13 @@ def _notes(update: _Update) -> Iterator[str]:
 
 
 def _freed(files: OldFiles, kind: type[Ext4Folder | FatFolder]) -> int:
-    """Bytes that are given back before anything is written."""
+    """Bytes that are given back before anything is written; at least so many.
+
+    A file whose removal was cut off may have lost its clusters already.
+    """
     freed = 0
     for file in files.stale:
         if isinstance(file.folder, kind):
-            with file.open() as content:
+            with suppress(FormatError), file.open() as content:
                 freed += content.size
     return freed

@@ -227,7 +227,7 @@ def install(
         if needs_key(request):
             plans = stack.enter_context(with_key(plans, key_file))
         consent_to_all(output, plans, yes=yes)
-        return carry_out(output, plans)
+        return carry_out(output, plans, targets)
 
 
 def _require_serial(plan: "Plan", serials: tuple[str, ...]) -> None:

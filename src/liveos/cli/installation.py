@@ -3,6 +3,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liveos.cli.output import Output
@@ -13,59 +14,55 @@ if TYPE_CHECKING:
     from liveos.operations.together import Outcome
 
 
-def carry_out(output: Output, plans: Sequence["Plan"]) -> ExitStatus:
-    """Make every stick; the status is that of the first one that failed.
+def carry_out(output: Output, plans: Sequence["Plan"], targets: Sequence[Path]) -> ExitStatus:
+    """Make every stick, by one plan for each target; the status is that of the first that failed.
 
     :raises LiveosError: the only one failed, or nothing was begun, or a signal came.
     """
     from liveos.cli.progress import reporters
     from liveos.operations.together import execute_all
 
-    names = [_name(plan) for plan in plans] if len(plans) > 1 else [""]
-    with reporters(output, names) as chosen:
+    names = [str(target) for target in targets]
+    with reporters(output, names if len(names) > 1 else [""]) as chosen:
         outcomes = execute_all(plans, chosen)
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     if output.as_json:
-        output.document("install", _document(outcomes))
+        output.document("install", _document(names, outcomes))
     else:
-        _tell(output, outcomes)
+        _tell(output, names, outcomes)
     failures = (each.error.status for each in outcomes if each.error is not None)
     return next(failures, ExitStatus.DONE)
 
 
-def _name(plan: "Plan") -> str:
-    assert plan.target is not None
-    return str(plan.target.path)
-
-
-def _document(outcomes: Sequence["Outcome"]) -> dict[str, Any]:
+def _document(names: Sequence[str], outcomes: Sequence["Outcome"]) -> dict[str, Any]:
     """One target has its facts on the outer level, too."""
     targets = [
         {
-            "target": _name(each.plan),
+            "target": name,
             "seconds": round(each.seconds, 1),
             "error": None if each.error is None else each.error.message,
             "hint": None if each.error is None else each.error.hint,
             "status": ExitStatus.DONE if each.error is None else each.error.status,
         }
-        for each in outcomes
+        for name, each in zip(names, outcomes, strict=True)
     ]
     only = targets[0] if len(targets) == 1 else {}
     return {**{name: only[name] for name in ("target", "seconds") if only}, "targets": targets}
 
 
-def _tell(output: Output, outcomes: Sequence["Outcome"]) -> None:
+def _tell(output: Output, names: Sequence[str], outcomes: Sequence["Outcome"]) -> None:
     from liveos.cli.text import duration, printable
 
-    for each in outcomes:
+    told = list(zip(names, outcomes, strict=True))
+    for name, each in told:
         if each.error is None:
-            output.show(f"{printable(_name(each.plan))} is ready ({duration(each.seconds)}).")
+            output.show(f"{printable(name)} is ready ({duration(each.seconds)}).")
         else:
-            output.show(_failure(_name(each.plan), each.error))
-    ready = [each.plan for each in outcomes if each.error is None]
+            output.show(_failure(name, each.error))
+    ready = [(name, each.plan) for name, each in told if each.error is None]
     if ready and not output.quiet:
-        _tell_next(output, ready[0])
+        _tell_next(output, *ready[0])
 
 
 def _failure(name: str, error: LiveosError) -> str:
@@ -75,8 +72,8 @@ def _failure(name: str, error: LiveosError) -> str:
     return printable(f"{name} FAILED: {error.message}{hint}")
 
 
-def _tell_next(output: Output, plan: "Plan") -> None:
-    stick = shlex.quote(_name(plan))
+def _tell_next(output: Output, name: str, plan: "Plan") -> None:
+    stick = shlex.quote(name)
     first = "When it is plugged in again: " if _is_ejected(plan) else "Next: "
     output.note(f"{first}liveos boot {stick} starts it in a virtual machine;")
     output.note(f"{' ' * len(first)}liveos prove {stick} shows that it boots and remembers.")

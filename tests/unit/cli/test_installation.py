@@ -34,7 +34,8 @@ def plan_for(path: str, **facts: object) -> Plan:
     )
 
 
-PLANS = [plan_for("/dev/sdy"), plan_for("/dev/sdz")]
+PATHS = [Path("/dev/sdy"), Path("/dev/sdz")]
+PLANS = [plan_for(str(path)) for path in PATHS]
 FULL = NoSpaceError("no space is left", hint="/dev/sdz is unfinished and does not boot")
 
 
@@ -52,7 +53,7 @@ def test_one_of_two_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretend(monkeypatch, None, FULL)
-    assert carry_out(Output(), PLANS) == ExitStatus.NO_SPACE
+    assert carry_out(Output(), PLANS, PATHS) == ExitStatus.NO_SPACE
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "/dev/sdy is ready (1 min 01 s).",
@@ -65,7 +66,7 @@ def test_the_same_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretend(monkeypatch, None, FULL)
-    assert carry_out(Output(as_json=True), PLANS) == ExitStatus.NO_SPACE
+    assert carry_out(Output(as_json=True), PLANS, PATHS) == ExitStatus.NO_SPACE
     document = json.loads(capsys.readouterr().out)
     assert [(each["target"], each["status"]) for each in document["targets"]] == [
         ("/dev/sdy", 0),
@@ -78,16 +79,16 @@ def test_the_same_as_json(
 def test_the_only_one_fails_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, FULL)
     with pytest.raises(NoSpaceError):
-        carry_out(Output(), PLANS[:1])
+        carry_out(Output(), PLANS[:1], PATHS[:1])
 
 
 def test_one_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pretend(monkeypatch, None)
     ejected = replace(PLANS[0], steps=(Detach(Path("/dev/sdy")),))
-    assert carry_out(Output(as_json=True), [ejected]) == ExitStatus.DONE
+    assert carry_out(Output(as_json=True), [ejected], PATHS[:1]) == ExitStatus.DONE
     assert json.loads(capsys.readouterr().out)["target"] == "/dev/sdy"
     pretend(monkeypatch, None)
-    carry_out(Output(), [ejected])
+    carry_out(Output(), [ejected], PATHS[:1])
     assert "plugged in again" in capsys.readouterr().err
 
 
@@ -101,10 +102,10 @@ def test_with_yes_a_device_is_named_by_its_serial_number() -> None:
 
 
 def test_several_plans_are_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    show_plans(Output(as_json=True), PLANS)
+    show_plans(Output(as_json=True), PLANS, PATHS)
     plans = json.loads(capsys.readouterr().out)["plans"]
     assert [plan["target"] for plan in plans] == ["/dev/sdy", "/dev/sdz"]
-    show_plans(Output(as_json=True), PLANS[:1])
+    show_plans(Output(as_json=True), PLANS[:1], PATHS[:1])
     assert json.loads(capsys.readouterr().out)["target"] == "/dev/sdy"
 
 

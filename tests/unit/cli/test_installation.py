@@ -102,10 +102,10 @@ def test_with_yes_a_device_is_named_by_its_serial_number() -> None:
 
 
 def test_several_plans_are_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    show_plans(Output(as_json=True), PLANS, PATHS)
+    show_plans(Output(as_json=True), PLANS)
     plans = json.loads(capsys.readouterr().out)["plans"]
     assert [plan["target"] for plan in plans] == ["/dev/sdy", "/dev/sdz"]
-    show_plans(Output(as_json=True), PLANS[:1], PATHS[:1])
+    show_plans(Output(as_json=True), PLANS[:1])
     assert json.loads(capsys.readouterr().out)["target"] == "/dev/sdy"
 
 

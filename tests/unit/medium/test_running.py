@@ -15,7 +15,7 @@ ROOT = "25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/live-rw rw\n"
 STICK = "30 25 8:19 / /run/initramfs/live rw,relatime - ext4 /dev/sdb3 rw\n"
 DISC = "30 25 11:0 / /run/initramfs/live ro,relatime - iso9660 /dev/sr0 ro\n"
 HOME = "44 25 7:3 / /home rw,relatime - ext4 /dev/loop3 rw\n"
-CRYPTED = "44 25 254:7 / /home rw,relatime - ext4 /dev/mapper/home rw\n"
+ENCRYPTED = "44 25 254:7 / /home rw,relatime - ext4 /dev/mapper/home rw\n"
 OVERLAYFS = (
     "25 1 0:31 / / rw,relatime - overlay LiveOS_rootfs"
     " rw,lowerdir=/run/rootfsbase,upperdir=/run/overlayfs,workdir=/run/ovlwork\n"
@@ -67,7 +67,7 @@ def test_a_stick_of_several_images(tmp_path: Path) -> None:
 
 
 def test_an_encrypted_home_is_mounted_by_another_device(tmp_path: Path) -> None:
-    root = system(tmp_path, ROOT + STICK + CRYPTED, loop3="/run/initramfs/live/LiveOS/home.img")
+    root = system(tmp_path, ROOT + STICK + ENCRYPTED, loop3="/run/initramfs/live/LiveOS/home.img")
     mapped = root / "sys/devices/dm-7"
     mapped.mkdir()
     (mapped / "dev").write_text("254:7\n")

@@ -81,7 +81,7 @@ def test_a_running_system_makes_another_stick_of_itself(recipe: Recipe, tmp_path
         assert "/run/initramfs/live" in refused.text
 
         tell(guest, BUSY)
-        options = ("--yes", "--erase", "--copy-overlay", "--copy-home")
+        options = ("--yes", "--erase", "--serial", SERIAL, "--copy-overlay", "--copy-home")
         assert "is ready" in tell(guest, command("install", *options, "live", other) + " 2>&1")
         tell(guest, f"touch /var/lib/after; umount {MOUNT}")
 

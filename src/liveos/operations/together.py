@@ -50,8 +50,11 @@ def execute_all(plans: Sequence[Plan], reporters: Sequence[Reporter]) -> tuple[O
     shared = SharedSource(len(plans))
     sessions = [Session(each, shared, number) for number, each in enumerate(reporters)]
     with interrupts.as_exceptions(), ThreadPoolExecutor(len(plans)) as threads:
-        running = [threads.submit(_carry_out, *each) for each in zip(plans, sessions, strict=True)]
+        running: list[Future[Outcome]] = []
         try:
+            # One by one: a signal may come while the first ones run and the others do not yet.
+            for plan, session in zip(plans, sessions, strict=True):
+                running.append(threads.submit(_carry_out, plan, session))
             return tuple(each.result() for each in running)
         except BaseException as error:
             shared.stop()

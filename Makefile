@@ -44,6 +44,7 @@ tools: setup-all ## tests that run real programs on files
 images: setup-all ## the live images that the tests boot, built once and cached
 	$(BIN)/python -m tests.images all
 	$(BIN)/python -m tests.vm.snapshot_guest
+	$(BIN)/python -m tests.vm.guest_python
 
 bench: setup-images ## measure, next to yardsticks
 	$(BIN)/python -m bench

@@ -28,7 +28,8 @@ def main() -> int:
         results = [*start_up(), *big_store.measure(store), big_store.measure_nominal(scratch)]
         show(results)
         iso = arguments.iso or big_iso.make(image(RECIPES[0]).iso, 2 * GIB, scratch)
-        more = [bytes_read(iso), *installation(iso, scratch)]
+        more = [bytes_read(iso), *installation(iso, scratch), two_targets(iso, scratch)]
+        more.append(addition(iso, scratch))
         show(more)
         if arguments.iso is None:
             iso.unlink()
@@ -101,9 +102,45 @@ def installation(iso: Path, scratch: Path) -> list[Ratio]:
     ]
 
 
-def install(iso: Path, stick: Path) -> Run:
+def two_targets(iso: Path, scratch: Path) -> Ratio:
+    """Two sticks at once beside one, on the same disk: three times in turn."""
+    alone: list[float] = []
+    together: list[float] = []
+    sticks = [scratch / "one.img", scratch / "two.img"]
+    for _ in range(3):
+        for targets, seconds in ((sticks[:1], alone), (sticks, together)):
+            seconds.append(install(iso, *targets).seconds)
+            for each in targets:
+                each.unlink()
+    one, two = median(alone), median(together)
+    return Ratio("install onto two at once", f"{two:.1f} s", f"{one:.1f} s for one", two / one, 2.0)
+
+
+def addition(iso: Path, scratch: Path) -> Ratio:
+    """``install --add`` to a stick that has an image, beside a copy of the same bytes, in turn."""
+    stick, copies, additions = scratch / "stick.img", [], []
+    run([LIVEOS, "install", "--size", str(iso.stat().st_size + 2 * GIB), "--overlay", "256M",
+         "--yes", str(image(RECIPES[0]).iso), str(stick)])  # fmt: skip
+    for _ in range(3):
+        copies.append(copy_and_sync(iso, scratch / "copy"))
+        (scratch / "copy").unlink()
+        line = ["install", "--add", "--name", "More", "--overlay", "256M", "--yes", str(iso)]
+        additions.append(run([LIVEOS, *line, str(stick)]).seconds)
+        run([LIVEOS, "remove", "--yes", f"{stick}:More"])
+    stick.unlink()
+    copied, seconds = median(copies), median(additions)
+    return Ratio(
+        "install --add beside an image",
+        f"{seconds:.1f} s",
+        f"{copied:.1f} s for cp and sync",
+        seconds / copied,
+        3.0,
+    )
+
+
+def install(iso: Path, *sticks: Path) -> Run:
     size = str(iso.stat().st_size + GIB)
-    line = ["install", "--size", size, "--overlay", "256M", "--yes", str(iso), str(stick)]
+    line = ["install", "--size", size, "--overlay", "256M", "--yes", str(iso), *map(str, sticks)]
     return run([LIVEOS, *line])
 
 

@@ -90,6 +90,11 @@ def format_size(size: int) -> str:
     return _with_unit(value, "TiB")
 
 
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """A number with its noun: ``1 file``, ``2,000 directories``."""
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
+
+
 def _with_unit(value: float, unit: str) -> str:
     digits = f"{value:.0f}" if unit == "bytes" or value >= 99.95 else f"{value:.1f}"
     return f"{digits.removesuffix('.0')} {unit}"

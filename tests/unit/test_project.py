@@ -24,18 +24,24 @@ MAN_PAGE = (CHECKOUT / "man" / "liveos.8").read_text()
 
 # Modules that no test imports, and the test file that goes through them.
 TESTED_THROUGH = {
+    "liveos.cli.default": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.images": "tests/unit/cli/test_verbs.py",
     "liveos.cli.inspect": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.install_add": "tests/tools/operations/images/test_images.py",
     "liveos.cli.list": "tests/unit/cli/test_list_view.py",
     "liveos.cli.options": "tests/unit/cli/test_verbs.py",
     "liveos.cli.proof_view": "tests/unit/cli/test_prove.py",
     "liveos.cli.prove": "tests/unit/cli/test_prove.py",
+    "liveos.cli.remove": "tests/tools/operations/images/test_images.py",
+    "liveos.cli.rename": "tests/unit/cli/test_verbs.py",
     "liveos.cli.render": "tests/unit/cli/test_medium_view.py",
     "liveos.cli.tools": "tests/unit/cli/test_tools.py",
+    "liveos.formats.gpt": "tests/unit/formats/test_gpt_change.py",
+    "liveos.cli.update": "tests/unit/cli/test_verbs.py",
     "liveos.host.disk": "tests/tools/operations/test_interrupted.py",
     "liveos.host.ext4_outline": "tests/tools/operations/home/test_resize.py",
     "liveos.host.grub": "tests/tools/operations/test_install.py",
     "liveos.host.interrupts": "tests/tools/operations/test_interrupted.py",
-    "liveos.host.volume_files": "tests/tools/operations/test_install.py",
     "liveos.medium.boot_files": "tests/unit/medium/test_inspect.py",
     "liveos.medium.images": "tests/unit/medium/test_inspect.py",
     "liveos.medium.loaders": "tests/tools/medium/test_inspect.py",
@@ -50,10 +56,18 @@ TESTED_THROUGH = {
     "liveos.medium.warnings": "tests/unit/medium/test_inspect.py",
     "liveos.operations.home.perform.beside": "tests/tools/operations/home/test_resize.py",
     "liveos.operations.home.perform.encrypt": "tests/tools/operations/home/test_resize.py",
+    "liveos.operations.home.perform.encrypt_partition": (
+        "tests/tools/operations/home/test_partition.py"
+    ),
     "liveos.operations.home.perform.resize": "tests/tools/operations/home/test_resize.py",
     "liveos.operations.home.perform.updates": "tests/tools/operations/home/test_at_boot.py",
+    "liveos.operations.home.plans.encrypt_partition": (
+        "tests/unit/operations/home/test_plans_of_changes.py"
+    ),
     "liveos.operations.home.plans.mounting": "tests/tools/operations/home/test_at_boot.py",
     "liveos.operations.home.plans.record": "tests/tools/operations/home/test_at_boot.py",
+    "liveos.operations.images.perform.step": "tests/tools/operations/images/test_images.py",
+    "liveos.operations.images.plans.rubbish": "tests/tools/operations/images/test_images.py",
     "liveos.operations.overlay.perform.compact": "tests/tools/operations/overlay/test_compact.py",
     "liveos.operations.overlay.perform.convert": "tests/tools/operations/overlay/test_convert.py",
     "liveos.operations.overlay.perform.merge": "tests/tools/operations/overlay/test_merge.py",
@@ -71,7 +85,6 @@ TESTED_THROUGH = {
     "liveos.operations.overlay.upper.source": "tests/tools/operations/overlay/test_convert.py",
     "liveos.cli.verify": "tests/tools/operations/test_verify.py",
     "liveos.host.signature": "tests/tools/operations/test_verify.py",
-    "liveos.medium.record": "tests/tools/operations/test_verify.py",
     "liveos.operations.verify": "tests/tools/operations/test_verify.py",
     "liveos.operations.memory.perform": "tests/tools/operations/test_install_memory.py",
 }

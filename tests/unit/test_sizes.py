@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveos.errors import UsageError
-from liveos.sizes import format_size, parse_bytes, parse_size
+from liveos.sizes import counted, format_size, parse_bytes, parse_size
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,16 @@ def test_words_are_close_to_the_size(size: int) -> None:
     number, unit = format_size(size).split()
     factor = 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit)
     assert float(number) * factor == pytest.approx(size, rel=0.051)
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("file",), "0 files"),
+        (1, ("file",), "1 file"),
+        (1, ("directory", "directories"), "1 directory"),
+        (2000, ("directory", "directories"), "2,000 directories"),
+    ],
+)
+def test_a_number_with_its_noun(number: int, words: tuple[str, ...], text: str) -> None:
+    assert counted(number, *words) == text

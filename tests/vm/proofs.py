@@ -101,9 +101,16 @@ def prove_medium(
     attachment: Attachment | None = None,
     showing: Showing | None = None,
     secret: bytes | None = None,
+    *,
+    image: str | None = None,
 ) -> Proof:
-    """A proof of what is asked for, with the logs in ``output``; ``secret`` opens a home."""
-    request = ProveRequest(firmware=firmware, attachment=attachment, output=output, showing=showing)
+    """A proof of what is asked for, with the logs in ``output``; ``secret`` opens a home.
+
+    ``image`` is one of several.
+    """
+    request = ProveRequest(
+        firmware=firmware, image=image, attachment=attachment, output=output, showing=showing
+    )
     with ExitStack() as stack:
         if secret is not None:
             key = stack.enter_context(private_key("the test's key", secret))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from liveos.host.machine.firmware import FirmwareKind
-from tests.images.recipes import RECIPES, Recipe
+from tests.images.recipes import NESTED, RECIPES, Recipe
 from tests.vm.proofs import (
     boot_on_terminal,
     digest,
@@ -16,22 +16,21 @@ from tests.vm.proofs import (
     report_of,
 )
 
-pytestmark = [
-    pytest.mark.vm,
-    pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name),
-]
+pytestmark = pytest.mark.vm
 
 
-def test_an_iso_boots_on_a_serial_console(recipe: Recipe) -> None:
-    iso = iso_of(recipe)
+def test_an_iso_boots_on_a_serial_console() -> None:
+    """By isolinux; the others' menus are GRUB's on BIOS and UEFI alike."""
+    iso = iso_of(NESTED)
     before = digest(iso)
     report = read_report(boot_on_terminal(iso, "--snapshot"))
     assert digest(iso) == before
-    assert report["generation"] == recipe.name
+    assert report["generation"] == NESTED.name
     assert report["firmware"] == "bios"
     assert report["live"].split()[1] == "iso9660"
 
 
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_an_iso_is_judged_and_what_it_cannot_show_is_said(recipe: Recipe, tmp_path: Path) -> None:
     proof = prove_medium(iso_of(recipe), tmp_path, FirmwareKind.UEFI)
     assert proof.problems == ()

@@ -3,9 +3,13 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
-from liveos.host.machine.qemu import Attachment, Drive
+from liveos.host.machine.qemu import Attachment, Drive, Machine, qemu_command
+from liveos.host.tools import Command
+from liveos.operations.guests import guest as guest_module
 from liveos.operations.guests.guest import BootFiles, Guest, Patience, start
 from liveos.operations.guests.kernel_words import PROOF_WORDS
 from liveos.operations.guests.layer import make_layer
@@ -20,15 +24,34 @@ sync
 """
 
 
-def visit(stick: Path, talk: Talk, *, pulled: bool = False) -> None:
-    """Boot a stick, talk to its system, and shut it down, or pull the stick out as it runs."""
+def visit(
+    stick: Path,
+    talk: Talk,
+    *,
+    pulled: bool = False,
+    more: tuple[str, ...] = (),
+    patience: Patience | None = None,
+) -> None:
+    """Boot a stick, talk to its system, and shut it down, or pull the stick out as it runs.
+
+    ``more`` are words for QEMU, such as further disks.
+    """
     workspace = stick.parent
     layer = workspace / "layer.qcow2"
     make_layer(stick, layer, edit_menus(stick, workspace, PROOF_WORDS).patches)
     drive = Drive(layer, Attachment.USB, "qcow2", throw_away=True)
     machine = machine_for(workspace, drive, ProveRequest())
     number = len(list(workspace.glob("boot-*-serial.log"))) + 1
-    with start(machine, BootFiles(workspace, workspace, number), Patience()) as guest:
+    files = BootFiles(workspace, workspace, number)
+
+    def command_with_more(machine: Machine) -> Command:
+        command = qemu_command(machine)
+        return replace(command, arguments=(*command.arguments, *more))
+
+    with (
+        patch.object(guest_module, "qemu_command", command_with_more),
+        start(machine, files, patience or Patience()) as guest,
+    ):
         guest.wait_for_shell()
         guest.wait_for_boot()
         talk(guest)

@@ -2,7 +2,7 @@
 """Progress on a terminal: one redrawn line below the finished steps that took time."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -32,6 +32,15 @@ def bar_reporter(
     console: Console, clock: Callable[[], float] = time.monotonic
 ) -> Iterator["BarReporter"]:
     """A reporter whose line is gone when the operation is over; steps that took time stay."""
+    with bar_reporters(console, [""], clock) as (only,):
+        yield only
+
+
+@contextmanager
+def bar_reporters(
+    console: Console, names: Sequence[str], clock: Callable[[], float] = time.monotonic
+) -> Iterator[list["BarReporter"]]:
+    """The same for several operations at once, a line for each."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False, table_column=_one_line(2)),
@@ -42,9 +51,10 @@ def bar_reporter(
     with Progress(
         *columns, console=console, expand=True, transient=True, get_time=clock
     ) as progress:
-        bar = BarReporter(progress)
-        yield bar
-        bar.finish()
+        bars = [BarReporter(progress, f"{printable(name)}: " if name else "") for name in names]
+        yield bars
+        for bar in bars:
+            bar.finish()
 
 
 def _one_line(ratio: int) -> Column:
@@ -54,25 +64,27 @@ def _one_line(ratio: int) -> Column:
 class BarReporter:
     """Bar, bytes, rate and remaining time of the step that runs."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, prefix: str = "") -> None:
         self._progress = progress
+        self._prefix = prefix
         self._task: TaskID | None = None
 
     def step(self, title: str, number: int, of: int) -> None:
         self.finish()
-        self._task = self._progress.add_task(f"[{number}/{of}] {printable(title)}", total=None)
+        description = f"{self._prefix}[{number}/{of}] {printable(title)}"
+        self._task = self._progress.add_task(description, total=None)
 
     def progress(self, done: int, total: int | None) -> None:
         if self._task is not None:
             self._progress.update(self._task, completed=done, total=total)
 
     def finding(self, finding: Finding) -> None:
-        self._progress.console.print(Text(finding_line(finding)))
+        self._progress.console.print(Text(self._prefix + finding_line(finding)))
 
     def finish(self) -> None:
         """The bar of a step that is over becomes a plain line, so that bars do not pile up."""
         if self._task is not None:
-            task = self._progress.tasks[-1]
+            task = next(each for each in self._progress.tasks if each.id == self._task)
             seconds = task.elapsed or 0
             if seconds >= _WORTH_A_LINE:
                 line = f"{task.description}  {_moved(task)}{duration(seconds)}"

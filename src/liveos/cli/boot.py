@@ -49,11 +49,14 @@ def boot(
     from liveos.cli.progress import reporter
     from liveos.host.machine.firmware import FirmwareKind
     from liveos.host.machine.qemu import Attachment
+    from liveos.medium.stick import parse_image
     from liveos.operations.boot import BootRequest, Screen
     from liveos.operations.boot import boot as start
 
+    path, name = parse_image(target)
     request = BootRequest(
         firmware=FirmwareKind(firmware),
+        image=name,
         attachment=None if attach == "auto" else Attachment(attach),
         snapshot=snapshot,
         screen=Screen(console),
@@ -61,4 +64,4 @@ def boot(
         cpus=cpus,
     )
     with reporter(output) as chosen:
-        start(target, request, chosen)
+        start(path, request, chosen)

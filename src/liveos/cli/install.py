@@ -2,8 +2,8 @@
 """``liveos install``: an image onto a stick, or into a file that can become one."""
 
 import shlex
-import time
 from contextlib import ExitStack
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from liveos.cli.home.options import KeyFile
-from liveos.cli.options import DryRun, Yes
+from liveos.cli.options import AllowFixed, DryRun, Yes
 from liveos.cli.output import Output
-from liveos.errors import UsageError
+from liveos.errors import ExitStatus, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from liveos.operations.install import InstallRequest
@@ -70,9 +70,18 @@ class OverlayKind(StrEnum):
     DIRECT = "direct"
 
 
-Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="An ISO or another LiveOS medium.")]
-Target = Annotated[
-    Path, typer.Argument(metavar="TARGET", help="A device, or an image file with --size.")
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="An ISO, a stick, STICK:NAME for one image of it, or live."
+    ),
+]
+Targets = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="TARGET...",
+        help="A device, or an image file with --size; several are made at the same time.",
+    ),
 ]
 SizeOption = Annotated[
     str | None, typer.Option("--size", metavar="SIZE", help="Make a new image file of this size.")
@@ -122,18 +131,37 @@ HomePartition = Annotated[
     bool, typer.Option("--home-partition", help="Give the home a partition instead of a file.")
 ]
 PlainHome = Annotated[bool, typer.Option("--plain-home", help="Do not encrypt the home.")]
+CopyOverlay = Annotated[
+    bool,
+    typer.Option(
+        "--copy-overlay", help="Bring along the changes that SOURCE keeps in its overlay."
+    ),
+]
+CopyHome = Annotated[
+    bool, typer.Option("--copy-home", help="Bring along the home of SOURCE, encrypted or not.")
+]
 Label = Annotated[
     str | None, typer.Option("--label", metavar="TEXT", help="Label of the filesystem LIVE.")
 ]
+Add = Annotated[
+    bool,
+    typer.Option("--add", help="Put the image beside those that TARGET, a stick of ours, has."),
+]
 Name = Annotated[
-    str, typer.Option("--name", metavar="NAME", help="The image's directory on the stick.")
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The image's directory on the stick: LiveOS; with --add, what SOURCE is called.",
+    ),
 ]
 KernelArguments = Annotated[
     str | None,
     typer.Option("--kernel-args", metavar="WORDS", help="Words to add to the kernel line."),
 ]
 Timeout = Annotated[
-    int, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits.")
+    int | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits; else 5."),
 ]
 TableOption = Annotated[TableKind, typer.Option("--table", help="The kind of partition table.")]
 LayoutOption = Annotated[
@@ -181,13 +209,25 @@ NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader 
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not check the source's implanted MD5 sum.")
 ]
+Serial = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--serial",
+        metavar="SERIAL",
+        help="The serial number that a device must have; --yes asks for it.",
+    ),
+]
+NoEject = Annotated[
+    bool, typer.Option("--no-eject", help="Leave a finished stick attached to this machine.")
+]
 
 
 def install(
     output: Output,
     source: Source,
-    target: Target,
+    targets: Targets,
     *,
+    add: Add = False,
     size: SizeOption = None,
     erase: Erase = False,
     overlay: OverlayOption = "auto",
@@ -199,6 +239,8 @@ def install(
     home_partition: HomePartition = False,
     plain_home: PlainHome = False,
     key_file: KeyFile = None,
+    copy_overlay: CopyOverlay = False,
+    copy_home: CopyHome = False,
     swap: Swap = None,
     table: TableOption = TableKind.GPT,
     layout: LayoutOption = LayoutKind.SPLIT,
@@ -208,24 +250,48 @@ def install(
     data_filesystem: DataFilesystemOption = None,
     bootloader: BootloaderOption = BootloaderKind.GRUB,
     label: Label = None,
-    name: Name = "LiveOS",
+    name: Name = None,
     kernel_args: KernelArguments = None,
-    timeout: Timeout = 5,
+    timeout: Timeout = None,
     no_bios: NoBios = False,
     no_verify: NoVerify = False,
+    serial: Serial = None,
+    allow_fixed: AllowFixed = False,
+    no_eject: NoEject = False,
     dry_run: DryRun = False,
     yes: Yes = False,
-) -> None:
+) -> ExitStatus:
     """Install an image on a stick, with room to keep changes."""
-    from liveos.cli.consent import consent, show_plan
+    from liveos.cli.consent import consent_to_all, show_plans
+    from liveos.cli.install_add import plan_addition, require_new_stick_alone
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
     from liveos.cli.install_layout import bootloader_named, data_request, live_filesystem
+    from liveos.cli.installation import carry_out
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
     from liveos.operations.install.layout import Table
     from liveos.sizes import parse_bytes, parse_size
 
     single = layout is LayoutKind.SINGLE
+    if add:
+        require_new_stick_alone(
+            {
+                "--size": size is not None,
+                "--erase": erase,
+                "--table": table is not TableKind.GPT,
+                "--layout": single,
+                "--filesystem": filesystem is not None,
+                "--f2fs-features": f2fs_features is not None,
+                "--data": data is not None,
+                "--data-filesystem": data_filesystem is not None,
+                "--bootloader": bootloader is not BootloaderKind.GRUB,
+                "--label": label is not None,
+                "--timeout": timeout is not None,
+                "--no-bios": no_bios,
+                "--copy-overlay": copy_overlay,
+                "--copy-home": copy_home,
+            }
+        )
     request = operation.InstallRequest(
         size=None if size is None else parse_bytes(size),
         erase=erase,
@@ -242,61 +308,80 @@ def install(
         bootloader=bootloader_named(bootloader),
         data=data_request(data, data_filesystem),
         label=label,
-        name=name,
-        kernel_arguments=_kernel_words(kernel_args or ""),
+        name=name or "LiveOS",
+        kernel_arguments=kernel_words(kernel_args or ""),
         bios=not no_bios,
         verify=not no_verify,
-        timeout=timeout,
+        timeout=5 if timeout is None else timeout,
+        serials=tuple(serial or ()),
+        allow_fixed=allow_fixed,
+        eject=not no_eject,
     )
-    plan = _plan(request, source, target)
+    if add:
+        plans = [plan_addition(request, source, targets, name)]
+    else:
+        plans = _plans(request, source, targets, overlay=copy_overlay, home=copy_home)
     if dry_run:
-        show_plan(output, plan)
-        return
+        show_plans(output, plans)
+        return ExitStatus.DONE
+    if yes:
+        for plan in plans:
+            _require_serial(plan, request.serials)
     with ExitStack() as stack:
         if needs_key(request):
-            plan = stack.enter_context(with_key(plan, key_file))
-        consent(output, plan, yes=yes)
-        _carry_out(output, plan, target)
+            plans = stack.enter_context(with_key(plans, key_file))
+        consent_to_all(output, plans, yes=yes)
+        return carry_out(output, plans, targets)
 
 
-def _plan(request: "InstallRequest", source: Path, target: Path) -> "Plan":
+def _require_serial(plan: "Plan", serials: tuple[str, ...]) -> None:
+    """A script must know which device it overwrites: names change from one day to the next."""
+    device = None if plan.target is None else plan.target.device
+    if device is None or device.serial is None or device.serial in serials:
+        return
+    raise RefusedError(
+        f"{device.path} is {device.made_by}: with --yes it must be named by that number, too",
+        hint=f"add --serial {shlex.quote(device.serial)} if everything on it may be lost",
+    )
+
+
+def _plans(
+    request: "InstallRequest", words: str, targets: list[Path], *, overlay: bool, home: bool
+) -> "list[Plan]":
+    """One plan for each target, with identities of its own."""
+    from liveos.cli.install_add import read_system
     from liveos.host.target import look_at
     from liveos.medium.drivers import drivers_of
-    from liveos.medium.home.locate import open_root
-    from liveos.medium.home.mounting import read_live_system
-    from liveos.medium.inspect import inspect
+    from liveos.medium.running import require_other_disk
+    from liveos.medium.sources import find_source
+    from liveos.operations.carry.facts import carried_from
     from liveos.operations.install import planning as operation
+    from liveos.operations.together import check_distinct
 
-    facts, place, system, drivers = inspect(source), look_at(target, source), None, None
-    if len(facts.images) == 1 and request.looks_into_root:
-        with open_root(str(source)) as tree:
-            system = None if tree is None else read_live_system(tree)
-    if len(facts.images) == 1 and request.filesystem.name != "ext4":
-        drivers = drivers_of(facts.images[0])
-    return operation.plan(request, facts, place, system, drivers)
+    for target in targets:
+        require_other_disk(str(target))
+    source = find_source(words)
+    carried = carried_from(source, overlay=overlay, home=home)
+    if (overlay or home) and len(targets) > 1:
+        raise UsageError(
+            "an overlay or a home can be brought along to one stick at a time",
+            hint="install the others by themselves",
+        )
+    system, drivers = read_system(request, source, home=home), None
+    if source.image is not None and request.filesystem.name != "ext4":
+        drivers = drivers_of(source.image)
+    plans = []
+    for target in targets:
+        own = replace(request, identities=operation.Identities.random())
+        place = look_at(target, source.medium.path)
+        plans.append(operation.plan(own, source.medium, place, system, carried, drivers=drivers))
+    check_distinct(plans)
+    return plans
 
 
-def _kernel_words(text: str) -> tuple[str, ...]:
+def kernel_words(text: str) -> tuple[str, ...]:
+    """Words of a kernel line, quoted as for a shell."""
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise UsageError(f"--kernel-args: {error}", hint="close every quotation mark") from error
-
-
-def _carry_out(output: Output, plan: "Plan", target: Path) -> None:
-    from liveos.cli.progress import reporter
-    from liveos.cli.text import duration
-    from liveos.operations.execute import execute
-
-    start = time.monotonic()
-    with reporter(output) as chosen:
-        execute(plan, chosen)
-    seconds = time.monotonic() - start
-    if output.as_json:
-        output.document("install", {"target": str(target), "seconds": round(seconds, 1)})
-        return
-    stick = shlex.quote(str(target))
-    output.show(f"{target} is ready ({duration(seconds)}).")
-    if not output.quiet:
-        output.note(f"Next: liveos boot {stick} starts it in a virtual machine;")
-        output.note(f"      liveos prove {stick} shows that it boots and remembers.")

@@ -2,7 +2,7 @@
 """What ``liveos install`` must ask for a home: whether to encrypt it, and with which passphrase."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,13 @@ def needs_key(request: "InstallRequest") -> bool:
 
 
 @contextmanager
-def with_key(plan: "Plan", key_file: str | None) -> Iterator["Plan"]:
-    """The plan with the passphrase, which is there as long as the body lasts."""
+def with_key(plans: Sequence["Plan"], key_file: str | None) -> Iterator[list["Plan"]]:
+    """The plans with the passphrase, which is there as long as the body lasts."""
     from liveos.cli.home.passphrase import new_key
     from liveos.operations.install import keyed
 
     with new_key(key_file) as key:
-        yield keyed.with_key(plan, key)
+        yield [keyed.with_key(plan, key) for plan in plans]
 
 
 def _require_none(*, partition: bool, plain: bool, key_file: str | None) -> None:

@@ -2,7 +2,6 @@
 """The virtual machine that ``boot`` and ``prove`` ask for, in the same words."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +26,12 @@ class AttachmentName(StrEnum):
     DISK = "disk"
 
 
-Target = Annotated[Path, typer.Argument(metavar="TARGET", help="A stick, an image file or an ISO.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help="A stick, one of its images as STICK:NAME, an image file or an ISO."
+    ),
+]
 Firmware = Annotated[FirmwareName, typer.Option("--firmware", help="What starts the machine.")]
 Attach = Annotated[AttachmentName, typer.Option("--attach", help="How the machine sees TARGET.")]
 Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of the machine.")]

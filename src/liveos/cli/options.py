@@ -14,6 +14,10 @@ from liveos.errors import ExitStatus
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing something.")]
 
+AllowFixed = Annotated[
+    bool, typer.Option("--allow-fixed", help="Allow to write to disks that cannot be pulled out.")
+]
+
 
 def manner(
     context: typer.Context,

@@ -8,7 +8,7 @@ nothing else; while the total is not known, no remaining time is claimed.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -26,26 +26,36 @@ Clock = Callable[[], float]
 @contextmanager
 def reporter(output: Output, stream: TextIO | None = None) -> Iterator[Reporter]:
     """The reporter that fits the options and the stream, ready for one operation."""
+    with reporters(output, [""], stream) as (only,):
+        yield only
+
+
+@contextmanager
+def reporters(
+    output: Output, names: Sequence[str], stream: TextIO | None = None
+) -> Iterator[Sequence[Reporter]]:
+    """One reporter for each of several operations at once; what each says begins with its name."""
     stream = stream or sys.stderr
     style = output.progress
     if output.quiet and style is not ProgressStyle.JSON:
-        yield QuietReporter(stream)
+        yield [QuietReporter(stream, name) for name in names]
     elif style is ProgressStyle.JSON:
-        yield JsonReporter(stream)
+        yield [JsonReporter(stream, name=name) for name in names]
     elif style is ProgressStyle.BAR or (style is ProgressStyle.AUTO and stream.isatty()):
-        from liveos.cli.bar import bar_reporter
+        from liveos.cli.bar import bar_reporters
 
-        with bar_reporter(output.console(stream)) as bar:
-            yield bar
+        with bar_reporters(output.console(stream), names) as bars:
+            yield bars
     else:
-        yield LineReporter(stream)
+        yield [LineReporter(stream, name=name) for name in names]
 
 
 class QuietReporter:
     """Warnings and errors only."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, name: str = "") -> None:
         self._stream = stream
+        self._prefix = prefix(name)
 
     def step(self, title: str, number: int, of: int) -> None:
         """Say nothing."""
@@ -55,15 +65,16 @@ class QuietReporter:
 
     def finding(self, finding: Finding) -> None:
         if finding.severity is not Severity.INFO:
-            _print_finding(finding, self._stream)
+            _print_finding(finding, self._stream, self._prefix)
 
 
 class LineReporter:
     """A line for each step, and now and then one for how far it is: for logs and pipes."""
 
-    def __init__(self, stream: TextIO, clock: Clock = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, clock: Clock = time.monotonic, name: str = "") -> None:
         self._stream = stream
         self._pace = _Pace(_LINE_SECONDS, clock)
+        self._prefix = prefix(name)
 
     def step(self, title: str, number: int, of: int) -> None:
         self._pace.restart()
@@ -74,7 +85,7 @@ class LineReporter:
             self._say(f"    {_amount(done, total)}, {self._speed(done, total)}")
 
     def finding(self, finding: Finding) -> None:
-        _print_finding(finding, self._stream)
+        _print_finding(finding, self._stream, self._prefix)
 
     def _speed(self, done: int, total: int | None) -> str:
         rate = done / self._pace.seconds
@@ -84,14 +95,18 @@ class LineReporter:
         return f"{speed}, {duration((total - done) / rate)} left"
 
     def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(f"{self._prefix}{line}", file=self._stream, flush=True)
 
 
 class JsonReporter:
-    """One JSON object per line, for programs: events ``step``, ``progress`` and ``finding``."""
+    """One JSON object per line, for programs: events ``step``, ``progress`` and ``finding``.
 
-    def __init__(self, stream: TextIO, clock: Clock = time.monotonic) -> None:
+    Of several operations at once each object names its ``target``.
+    """
+
+    def __init__(self, stream: TextIO, clock: Clock = time.monotonic, name: str = "") -> None:
         self._stream = stream
+        self._target = {"target": name} if name else {}
         self._pace = _Pace(_JSON_SECONDS, clock)
 
     def step(self, title: str, number: int, of: int) -> None:
@@ -112,7 +127,7 @@ class JsonReporter:
         )
 
     def _emit(self, event: str, **facts: object) -> None:
-        print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
+        print(json.dumps({"event": event, **self._target, **facts}), file=self._stream, flush=True)
 
 
 class _Pace:
@@ -145,5 +160,10 @@ def _amount(done: int, total: int | None) -> str:
     return f"{format_size(done)} of {format_size(total)}, {done * 100 // total} %"
 
 
-def _print_finding(finding: Finding, stream: TextIO) -> None:
-    print(finding_line(finding), file=stream, flush=True)
+def prefix(name: str) -> str:
+    """What stands before each line of one of several operations."""
+    return f"{printable(name)}: " if name else ""
+
+
+def _print_finding(finding: Finding, stream: TextIO, before: str) -> None:
+    print(f"{before}{finding_line(finding)}", file=stream, flush=True)

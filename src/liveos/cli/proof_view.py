@@ -72,7 +72,7 @@ def _files(boots: tuple[BootReport, ...]) -> Iterator[Text]:
 
 
 def _verdict(proof: Proof) -> Text:
-    target = place(proof.target)
+    target = place(proof.target) + (f":{words(proof.image)}" if proof.image else "")
     if not proof.proved:
         return Text(f"NOT PROVED: {target} ({proof.firmware})", "bold red")
     return Text(f"PROVED: {target} {_SHOWN[proof.showing]} ({proof.firmware}).", "bold green")

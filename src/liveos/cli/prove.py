@@ -74,13 +74,16 @@ def prove(
     from liveos.cli.progress import reporter
     from liveos.host.machine.firmware import FirmwareKind
     from liveos.host.machine.qemu import Attachment
+    from liveos.medium.stick import parse_image
     from liveos.operations.prove.proof import Showing, proof_document
     from liveos.operations.prove.proving import ProveRequest
     from liveos.operations.prove.proving import prove as run_proof
 
+    path, name = parse_image(target)
     with reporter(output) as chosen, _key(key_file) as key:
         request = ProveRequest(
             firmware=FirmwareKind(firmware),
+            image=name,
             attachment=None if attach == "auto" else Attachment(attach),
             showing=None if show == "auto" else Showing(show),
             memory_mib=memory_mib(memory),
@@ -88,7 +91,7 @@ def prove(
             key=key,
             output=directory,
         )
-        proof = run_proof(target, request, chosen)
+        proof = run_proof(path, request, chosen)
     if output.as_json:
         output.document("prove", proof_document(proof))
     else:

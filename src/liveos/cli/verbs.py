@@ -8,12 +8,18 @@ that function's docstring. A verb's module is imported when the verb is run.
 VERBS = {
     "inspect": "Show what a medium holds, layer by layer.",
     "list": "List the images on a stick, with what each remembers by.",
+    "devices": "List the devices that can become a stick, with what is on them.",
     "install": "Install an image on a stick, with room to keep changes.",
+    "remove": "Remove an image from a stick, with its memory.",
+    "rename": "Give an image of a stick another name.",
+    "default": "Choose which image of a stick starts by itself.",
+    "update": "Put a newer ISO in the place of an image; its home stays.",
     "overlay": "See, check, repair and reshape the persistent overlay.",
     "home": "See, make and remove the persistent home.",
     "boot": "Start a medium in a virtual machine.",
     "prove": "Prove that a medium boots, and that it remembers.",
     "verify": "Compare a medium with what it should be: by sums in it, beside it and on sticks.",
+    "litd": "Do what a livecd-iso-to-disk line asks for, and show it in the words of install.",
     "tools": "List the external programs and whether they are here.",
 }
 

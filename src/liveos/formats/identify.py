@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.encryption_mark import read_mark
 from liveos.formats.ext4.superblock import Superblock as ExtSuperblock
 
 
@@ -33,6 +34,7 @@ class Kind(StrEnum):
     XFS = "xfs"
     BTRFS = "btrfs"
     LUKS = "crypto_LUKS"
+    ENCRYPTING = "liveos_encrypting"  # a name of our own, see ``formats.encryption_mark``
     SWAP = "swap"
     SNAPSHOT_STORE = "DM_snapshot_cow"
     GPT = "gpt"
@@ -89,6 +91,11 @@ def _luks(source: ByteSource) -> Identity | None:
         return None
     label = _text(header[24:72]) if header[6:8] == b"\0\2" else None  # LUKS1 has none
     return Identity(Kind.LUKS, label, _text(header[168:208]))
+
+
+def _encrypting(source: ByteSource) -> Identity | None:
+    mark = read_mark(source)
+    return None if mark is None else Identity(Kind.ENCRYPTING, uuid=str(mark.uuid))
 
 
 def _squashfs(source: ByteSource) -> Identity | None:
@@ -256,6 +263,6 @@ def _mbr(source: ByteSource) -> Identity | None:
 
 # Magics that nothing else can have come first; a boot sector may stand before any filesystem.
 _PROBES: tuple[Callable[[ByteSource], Identity | None], ...] = (
-    _luks, _squashfs, _snapshot_store, _xfs, _iso9660, _ext, _erofs, _f2fs, _btrfs, _swap,
-    _exfat, _ntfs, _gpt, _vfat, _mbr,
+    _luks, _encrypting, _squashfs, _snapshot_store, _xfs, _iso9660, _ext, _erofs, _f2fs, _btrfs,
+    _swap, _exfat, _ntfs, _gpt, _vfat, _mbr,
 )  # fmt: skip

@@ -5,21 +5,17 @@ As in Linux, a GPT counts only where the MBR has a protective entry, and MBR par
 numbered by place: 1 to 4 for the primary ones, from 5 on for the logical ones.
 """
 
-import uuid
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
-from liveos.formats.binary import ByteSource, FormatError, Record, TruncatedError, u8, u32, u64
+from liveos.formats.binary import ByteSource, FormatError, Record, u8, u32
+from liveos.formats.gpt import GptEntry, GptHeader, guid, read_header
 
-_GUID = Annotated[bytes, "16s"]
-_UNUSED = bytes(16)
 _MBR_SIZE = 512
 _MBR_SECTOR = 512
 _SECTOR_SIZES = (512, 4096)
-_LARGEST_ARRAY = 1 << 20  # 128 entries of 128 bytes are usual
 _MOST_LOGICAL = 60
 _PROTECTIVE = 0xEE
 _EXTENDED = frozenset({0x05, 0x0F, 0x85})
@@ -80,38 +76,6 @@ class _MbrEntry(Record):
     _last_chs: Annotated[bytes, "3s"]
     start: u32
     length: u32
-
-
-@dataclass(frozen=True)
-class _GptHeader(Record):
-    """A GPT header (UEFI 5.3.2), in logical blocks."""
-
-    signature: Annotated[bytes, "8s"]
-    revision: u32
-    header_size: u32
-    header_crc: u32
-    _reserved: u32
-    my_lba: u64
-    alternate_lba: u64
-    first_usable: u64
-    last_usable: u64
-    disk_guid: _GUID
-    entries_lba: u64
-    entry_count: u32
-    entry_size: u32
-    entries_crc: u32
-
-
-@dataclass(frozen=True)
-class _GptEntry(Record):
-    """A GPT partition entry (UEFI 5.3.3); the last block belongs to the partition."""
-
-    type_guid: _GUID
-    guid: _GUID
-    first: u64
-    last: u64
-    attributes: u64
-    name: Annotated[bytes, "72s"]
 
 
 def read_table(source: ByteSource) -> PartitionTable | None:
@@ -192,17 +156,17 @@ def _logical(source: ByteSource, base: int) -> Iterator[_MbrEntry]:
 def _read_gpt(source: ByteSource) -> PartitionTable | None:
     """The GPT from its primary header or, if that is damaged, from the backup at the end."""
     for sector_size in _SECTOR_SIZES:
-        primary = _read_header(source, sector_size, 1)
+        primary = read_header(source, sector_size, 1)
         last = source.size // sector_size - 1
         backup_lba = primary[0].alternate_lba if primary else last
-        backup = _read_header(source, sector_size, backup_lba)
+        backup = read_header(source, sector_size, backup_lba)
         used = primary or backup
         if used is not None:
             header, entries = used
             damage = None if backup else Damage.BACKUP_GPT
             return PartitionTable(
                 Scheme.GPT,
-                _guid(header.disk_guid),
+                guid(header.disk_guid),
                 sector_size,
                 tuple(_gpt_partitions(header, entries, sector_size)),
                 damage if primary else Damage.PRIMARY_GPT,
@@ -210,46 +174,19 @@ def _read_gpt(source: ByteSource) -> PartitionTable | None:
     return None
 
 
-def _read_header(source: ByteSource, sector_size: int, lba: int) -> tuple[_GptHeader, bytes] | None:
-    """A header and its array of entries; None when a sum or a size in them is wrong."""
-    try:
-        sector = source.read_at(lba * sector_size, sector_size)
-        header = _GptHeader.unpack(sector)
-        array_size = header.entry_count * header.entry_size
-        if (
-            header.signature != b"EFI PART"
-            or not _GptHeader.layout().size <= header.header_size <= sector_size
-            or header.my_lba != lba
-            or header.entry_size < _GptEntry.layout().size
-            or array_size > _LARGEST_ARRAY
-        ):
-            return None
-        summed = sector[:16] + bytes(4) + sector[20 : header.header_size]
-        entries = source.read_at(header.entries_lba * sector_size, array_size)
-    except TruncatedError:
-        return None
-    if zlib.crc32(summed) != header.header_crc or zlib.crc32(entries) != header.entries_crc:
-        return None
-    return header, entries
-
-
 def _gpt_partitions(
-    header: _GptHeader, entries: bytes, sector_size: int
+    header: GptHeader, entries: bytes, sector_size: int
 ) -> Iterator[PartitionEntry]:
     for index in range(header.entry_count):
-        entry = _GptEntry.unpack(entries, index * header.entry_size)
-        if entry.type_guid == _UNUSED or entry.last < entry.first:
+        entry = GptEntry.unpack(entries, index * header.entry_size)
+        if not entry.is_used:
             continue
         name = entry.name.decode("utf-16-le", "replace").split("\0")[0]
         yield PartitionEntry(
             number=index + 1,
-            type=_guid(entry.type_guid),
+            type=guid(entry.type_guid),
             offset=entry.first * sector_size,
             size=(entry.last - entry.first + 1) * sector_size,
-            uuid=_guid(entry.guid),
+            uuid=guid(entry.guid),
             name=name or None,
         )
-
-
-def _guid(raw: bytes) -> str:
-    return str(uuid.UUID(bytes_le=raw)).upper()

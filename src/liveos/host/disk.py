@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file or device that becomes a stick: made, wiped, synced, named."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from liveos.errors import RefusedError
+from liveos.host.block import claim
 from liveos.host.target import UNFINISHED_NOTICE
 
-_REREAD_PARTITIONS = 0x125F  # BLKRRPART, linux/fs.h
 _PIECE = 4 * 1024 * 1024
 
 
@@ -40,12 +39,17 @@ def create(path: Path, size: int) -> None:
 def make_unbootable(path: Path, regions: tuple[tuple[int, int], ...]) -> None:
     """Zero the (offset, length) regions, the notice first, and return when it is on the disk."""
     with opened(path) as descriptor:
-        write_all(descriptor, 0, UNFINISHED_NOTICE.ljust(512, b"\0"))
-        os.fsync(descriptor)
-        for offset, length in regions:
-            for start in range(max(offset, 512), offset + length, _PIECE):
-                write_all(descriptor, start, bytes(min(_PIECE, offset + length - start)))
-        os.fsync(descriptor)
+        wipe(descriptor, regions)
+
+
+def wipe(descriptor: int, regions: tuple[tuple[int, int], ...]) -> None:
+    """The same of an open file or device."""
+    write_all(descriptor, 0, UNFINISHED_NOTICE.ljust(512, b"\0"))
+    os.fsync(descriptor)
+    for offset, length in regions:
+        for start in range(max(offset, 512), offset + length, _PIECE):
+            write_all(descriptor, start, bytes(min(_PIECE, offset + length - start)))
+    os.fsync(descriptor)
 
 
 def write_all(descriptor: int, offset: int, data: bytes) -> None:
@@ -70,6 +74,5 @@ def sync_directory(path: Path) -> None:
 
 def reread_partitions(device: Path) -> None:
     """Tell the kernel of the new partition table; on a file there is nobody to tell."""
-    # EBUSY and ENOTTY are no harm: the kernel looks again when the stick is plugged in.
     with suppress(OSError), opened(device, os.O_RDONLY) as descriptor:
-        fcntl.ioctl(descriptor, _REREAD_PARTITIONS)
+        claim.reread_partitions(descriptor)

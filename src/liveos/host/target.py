@@ -3,6 +3,7 @@
 
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,9 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from liveos.errors import LiveosError
+from liveos.host import udisks
+from liveos.host.block.device import BlockDevice, device_at
+from liveos.host.block.machine import Machine, whole
 from liveos.host.run import run
 from liveos.host.tools import BLKID, SFDISK, Command
-from liveos.host.use import sysfs_directory, use_of
+from liveos.host.use import use_of
 from liveos.sizes import format_size
 
 NEXT_DISK = b"\xcd\x18\xeb\xfe"
@@ -48,7 +52,9 @@ class Target:
 
     ``in_use`` says by what; ``part`` is the kind of thing that lies at ``part_path``, where a new
     file would be made, and ``part_is_ours`` that an earlier run of ours left it there. ``free``
-    is the space for ordinary users of the filesystem that holds a file.
+    is the space for ordinary users of the filesystem that holds a file. ``device`` is what is
+    known of a block device; one that only udisks2 opens for us is written from a ``draft``, a file
+    that is made before.
     """
 
     path: Path
@@ -63,6 +69,8 @@ class Target:
     part: TargetKind = TargetKind.MISSING
     part_is_ours: bool = False
     free: int | None = field(default=None, compare=False)
+    device: BlockDevice | None = None
+    draft: Path | None = field(default=None, compare=False)
 
     @property
     def part_path(self) -> Path:
@@ -78,20 +86,45 @@ def look_at(path: Path, source: Path) -> Target:
         return _missing(path)
     if kind is TargetKind.OTHER:
         return Target(path, kind, writable=False)
-    size = _size(path)
+    size = _size(path)  # None when it may not be read
+    device = _device(path) if kind is TargetKind.DEVICE else None
+    writable = _is_writable(path, kind)
+    draft = None if device is None or writable else _draft(path)
     return Target(
         path=path,
         kind=kind,
-        size=size,
-        sector_size=_sector_size(path) if kind is TargetKind.DEVICE else 512,
-        writable=_is_writable(path, kind),
+        size=device.size if device is not None and size is None else size,
+        sector_size=512 if device is None else device.sector_size,
+        writable=writable or draft is not None,
         is_source=_is_same(path, source),
         in_use=use_of(path),
-        contents=tuple(_contents(path)) if size else (),
-        free=_free(path.parent) if kind is TargetKind.FILE else None,
+        contents=tuple(_contents(path)) if size else tuple(_as_udev_knows(device)),
+        free=_free_for(path, kind, draft),
         part=_kind(_part(path)) if kind is TargetKind.FILE else TargetKind.MISSING,
         part_is_ours=_part_is_ours(_part(path)),
+        device=device,
+        draft=draft,
     )
+
+
+def _draft(device: Path) -> Path | None:
+    """A new name in /var/tmp, because /tmp is often in memory; None without udisks2."""
+    if not udisks.is_available():
+        return None
+    directory = Path(os.environ.get("TMPDIR", "/var/tmp"))  # noqa: S108 - made with O_EXCL
+    return directory / f"liveos-{device.name}-{secrets.token_hex(4)}.img"
+
+
+def _free_for(path: Path, kind: TargetKind, draft: Path | None) -> int | None:
+    if draft is not None:
+        return _free(draft.parent)
+    return _free(path.parent) if kind is TargetKind.FILE else None
+
+
+def _device(path: Path) -> BlockDevice | None:
+    machine = Machine()
+    node = machine.at(path)
+    return None if node is None else device_at(node, machine)
 
 
 def _missing(path: Path) -> Target:
@@ -145,15 +178,22 @@ def _is_writable(path: Path, kind: TargetKind) -> bool:
     """Permission, and for a file also that of making another one beside it."""
     if not os.access(path, os.W_OK):
         return False
-    if kind is TargetKind.DEVICE:
-        return _sysfs(path, "ro") != "1"
-    return os.access(path.parent, os.W_OK | os.X_OK)
+    return kind is TargetKind.DEVICE or os.access(path.parent, os.W_OK | os.X_OK)
 
 
 def _is_same(path: Path, source: Path) -> bool:
+    """The same file or disk; a partition is of its disk."""
     with suppress(OSError):
-        return path.samefile(source)
+        return path.samefile(source) or _disk(path) == _disk(source) is not None
     return False
+
+
+def _disk(path: Path) -> Path | None:
+    """The disk that a block device is, or is a part of."""
+    if not stat.S_ISBLK(path.stat().st_mode):
+        return None
+    node = Machine().at(path)
+    return None if node is None else whole(node)
 
 
 def _part_is_ours(path: Path) -> bool:
@@ -168,18 +208,6 @@ def _part_is_ours(path: Path) -> bool:
     return start in {b"", UNFINISHED_NOTICE}
 
 
-def _sector_size(device: Path) -> int:
-    text = _sysfs(device, "queue/logical_block_size")
-    return int(text) if text else 512
-
-
-def _sysfs(device: Path, name: str) -> str | None:
-    try:
-        return (sysfs_directory(device) / name).read_text().strip()
-    except OSError:
-        return None
-
-
 def _contents(path: Path) -> Iterator[Content]:
     """What blkid finds on the whole, and in each partition of the table that sfdisk reads."""
     whole = _probe(path, 0, None)
@@ -187,9 +215,21 @@ def _contents(path: Path) -> Iterator[Content]:
         yield Content(f"a filesystem, {_words(whole)}", 0)
     for number, part in enumerate(_partitions(path), 1):
         found = _probe(path, part.offset, part.size)
-        words = _words(found) if "TYPE" in found else "nothing known"
-        name = f' "{part.name}"' if part.name else ""
-        yield Content(f"partition {number}{name}, {format_size(part.size)}: {words}", part.offset)
+        yield Content(_partition(number, part.name, part.size, _words(found)), part.offset)
+
+
+def _as_udev_knows(device: BlockDevice | None) -> Iterator[Content]:
+    """The same of a device that may not be read."""
+    if device is not None and device.filesystem:
+        yield Content(f"a filesystem, {_kind_and_label(device.filesystem, device.label)}", 0)
+    for number, part in enumerate(() if device is None else device.parts, 1):
+        words = _kind_and_label(part.filesystem, part.label)
+        yield Content(_partition(number, part.name, part.size, words), part.offset)
+
+
+def _partition(number: int, name: str | None, size: int, words: str) -> str:
+    quoted = f' "{name}"' if name else ""
+    return f"partition {number}{quoted}, {format_size(size)}: {words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +267,8 @@ def _probe(path: Path, offset: int, size: int | None) -> dict[str, str]:
 
 
 def _words(found: dict[str, str]) -> str:
-    label = f', label "{found["LABEL"]}"' if "LABEL" in found else ""
-    return f"{found['TYPE']}{label}"
+    return _kind_and_label(found.get("TYPE"), found.get("LABEL"))
+
+
+def _kind_and_label(kind: str | None, label: str | None) -> str:
+    return (kind or "nothing known") + (f', label "{label}"' if kind and label else "")

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from liveos.formats.binary import ByteSource
+from liveos.host.block.claim import drop_buffers
 
 PIECE = 1 * 1024 * 1024
 _WINDOW = 64 * 1024 * 1024
@@ -132,5 +134,10 @@ def hash_file(source: ByteSource, size: int, progress: Progress) -> str:
 
 
 def forget_cached(descriptor: int) -> None:
-    """Ask the kernel to drop the clean pages of an open file, so that reads come from the disk."""
+    """Ask the kernel to drop the clean pages of an open file, so that reads come from the disk.
+
+    Of a block device root can have all dropped.
+    """
+    if stat.S_ISBLK(os.fstat(descriptor).st_mode):
+        drop_buffers(descriptor)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -5,7 +5,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-from liveos.formats.binary import Extent, ExtentSource, FileSource
+from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
+from liveos.formats.ext4.reader import Ext4
 from liveos.host import disk, ext4
 from liveos.host.direct import from_disk
 from liveos.host.run import drain, feed
@@ -107,10 +108,17 @@ def _sum_of_output(command: Command, progress: Progress) -> str:
 
 
 def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Progress) -> str:
-    runs = ext4.block_runs(volume, path)
+    runs, block = ext4.block_runs(volume, path), _block_size(volume)
     # An unwritten extent reads as zeros, whatever its blocks hold.
     extents = [
-        Extent(volume.offset + part.offset if part.written else None, part.size) for part in runs
+        Extent(volume.offset + part.physical * block if part.written else None, part.length * block)
+        for part in runs
     ]
     with from_disk(volume.path) as source:
         return hash_file(ExtentSource(source, extents), size, progress)
+
+
+def _block_size(volume: Ext4Volume) -> int:
+    """Ours is `BLOCK`; sticks that were there before may have another."""
+    with FileSource(volume.path) as source:
+        return Ext4(Window(source, volume.offset, volume.size)).superblock.block_size

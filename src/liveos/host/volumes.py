@@ -38,11 +38,12 @@ class FatVolume:
     def make(self, label: str, serial: int) -> Command:
         """``serial`` is the 32-bit volume serial number, which Linux shows as the UUID.
 
-        Without hidden sectors and a block count, the tools take the file for one whole disk.
+        Without hidden sectors and a block count, the tools take the file for one whole disk. By
+        then udev has told the kernel of the partitions, which mkfs.fat minds without ``-I``.
         """
         sectors = str(self.offset // SECTOR)
         cluster = str(fat_cluster(self.size) // SECTOR)
-        arguments = ("-F", "32", "-s", cluster, "-n", label, "-i", f"{serial:08X}")
+        arguments = ("-I", "-F", "32", "-s", cluster, "-n", label, "-i", f"{serial:08X}")
         place = ("--offset", sectors, "-h", sectors, str(self.path), str(self.size // _KIB))
         return Command(MKFS_FAT, (*arguments, *place))
 
@@ -59,6 +60,10 @@ class FatVolume:
 
     def remove(self, path: str) -> Command:
         return self._mtools("mdel", f"::{path}")
+
+    def remove_directory(self, path: str) -> Command:
+        """The directory ``path``, which is empty, goes."""
+        return self._mtools("mrd", f"::{path}")
 
     def rename(self, old: str, new: str) -> Command:
         """The file ``old`` gets the path ``new``, which nothing has."""
@@ -92,12 +97,19 @@ class Ext4Volume:
     def __str__(self) -> str:
         return f"{self.path}?offset={self.offset}"
 
-    def make(self, label: str, uuid: UUID, features: str) -> Command:
-        """Explicit in everything that mke2fs.conf could change; inode tables stay unwritten."""
+    def make(
+        self, label: str, uuid: UUID, features: str, *, journal_first: bool = False
+    ) -> Command:
+        """Explicit in everything that mke2fs.conf could change; inode tables stay unwritten.
+
+        ``journal_first`` puts the journal at the beginning: in the middle, where mke2fs would
+        have it, it is in the way when the filesystem becomes smaller.
+        """
         extended = f"offset={self.offset},root_owner=0:0,lazy_itable_init=1,nodiscard"
         names = ("-L", label, "-U", str(uuid), "-E", f"{extended},hash_seed={uuid}")
         shape = ("-b", str(BLOCK), "-I", "256", "-i", "16384", "-m", "0")
-        journal = ("-J", f"size={journal_size(self.size) // _MIB}")
+        place = ",location=1" if journal_first else ""
+        journal = ("-J", f"size={journal_size(self.size) // _MIB}{place}")
         size = f"{self.size // _KIB}k"
         options = ("-q", "-F", "-t", "ext4", "-O", features, *shape, *journal, *names)
         return Command(MKE2FS, (*options, str(self.path), size))

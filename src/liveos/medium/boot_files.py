@@ -66,7 +66,7 @@ class BootFiles:
         except FormatError as error:
             self._tell("unreadable-kernel", f"{found.file.path}: {error}")
             return Kernel(found.file, None)
-        return Kernel(found.file, kernel.version, kernel.signers)
+        return Kernel(found.file, kernel.version, kernel.signers, kernel.issuers)
 
     def _contents(self, found: _Found, most: int) -> InitramfsContents | None:
         path = found.file.path

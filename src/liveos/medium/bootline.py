@@ -139,6 +139,14 @@ def _place_words(installed: Installed) -> list[str]:
     return words
 
 
+def directory_words(dracut_version: str | None) -> tuple[str, ...]:
+    """The words by which an initramfs is told the directory of its image."""
+    release = dracut.release(dracut_version)
+    if release is None:
+        return ("live_dir", "rd.live.dir")
+    return ("live_dir",) if release <= dracut.OLD_SPELLINGS_ONLY_UNTIL else ("rd.live.dir",)
+
+
 def _squashimg(installed: Installed) -> str:
     if (installed.release or dracut.SQUASHIMG_SINCE) < dracut.SQUASHIMG_SINCE:
         raise UnsupportedError(

@@ -29,6 +29,7 @@ def read_efi_loader(file: FileRef, source: ByteSource) -> Loader:
         sbat=image.sbat,
         modules=image.grub.modules if image.grub else (),
         file=file,
+        issuers=tuple(signature.issuer for signature in image.signatures),
     )
 
 

@@ -2,7 +2,7 @@
 """The part of a stick's boot menu that belongs to one image: ``/liveos/<NAME>/menu.cfg``.
 
 Sticks that liveos made have it on the ESP, written by ``operations.install.menu``; those of other
-makers have one menu for everything, which nobody but their owner changes.
+makers have one menu for everything, of which no more than words are changed (`owners_menus`).
 """
 
 from dataclasses import dataclass

@@ -36,11 +36,14 @@ def find_images(scene: Scene) -> Found:
     entries = [entry for menu in menus for entry in menu.entries]
     payloads = tuple(payloads_of(scene, entries))
     boot_files, partition = BootFiles(scene), home_partition(scene.partitions)
+    if len(payloads) > 1 and partition is not None and partition.filesystem is None:
+        partition = None  # an empty one is nobody's
     images = []
     findings: list[Finding] = [_missing_menu(path) for menu in menus for path in menu.missing]
     for payload in payloads:
-        own = entries if len(payloads) == 1 else entries_that_start(entries, payload.directory)
-        image = _image(payload, tuple(own), boot_files, findings)
+        its_own = entries_that_start(entries, payload.directory)
+        own = tuple(entries if len(payloads) == 1 else its_own)
+        image = _image(payload, own, boot_files, findings)
         home = home_of(image.home, partition, own, entries)
         images.append(replace(image, home=home))
         findings += use_findings(payload, images[-1])

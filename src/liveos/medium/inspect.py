@@ -31,7 +31,7 @@ def inspect(path: Path) -> Medium:
     :raises UsageError: there is no such file.
     """
     with opened(path) as (scene, source):
-        return _facts(scene, source)
+        return facts_of(scene, source)
 
 
 @contextmanager
@@ -59,7 +59,8 @@ def opened(path: Path) -> Iterator[tuple[Scene, ByteSource | None]]:
         raise UnsupportedError(f"{path}: {error.strerror}", hint=_HINT) from error
 
 
-def _facts(scene: Scene, source: ByteSource | None) -> Medium:
+def facts_of(scene: Scene, source: ByteSource | None) -> Medium:
+    """The facts of a medium that is open; ``source`` is its bytes, None for a directory."""
     found = images_of(scene)
     images = found.images
     medium = Medium(

@@ -20,6 +20,7 @@ from liveos.medium.model import Image, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
+from liveos.medium.owners_menus import NO_MENUS, OwnersMenus, find_owners_menus
 from liveos.medium.payloads import Payload, find_payloads
 from liveos.medium.record import find_record
 from liveos.medium.scene import Scene
@@ -43,7 +44,7 @@ class Installation:
     ``folder`` is its directory on ``volume``. ``installed`` says where the image lies and what its
     initramfs is; its ``overlay`` is what the boot entries tell: the kind of the overlay that is
     there, if one of them uses it. ``targeted`` means SELinux's policy of that name. ``menu`` is
-    None on sticks of other makers.
+    None on sticks of other makers: what starts the image there is in ``owners``.
     """
 
     spec: str
@@ -54,6 +55,7 @@ class Installation:
     targeted: bool
     menu: ImageMenu | None
     record: Record | None
+    owners: OwnersMenus = NO_MENUS
 
     @property
     def overlay_place(self) -> FolderFile:
@@ -97,6 +99,7 @@ def _found(scene: Scene, spec: str, name: str | None) -> Installation:
         )
     images = zip(find_payloads(scene), find_images(scene).images, strict=True)
     image = next(each for other, each in images if other.node.path == payload.node.path)
+    menu = find_image_menu(scene, directory)
     return Installation(
         spec=spec,
         image=image,
@@ -104,8 +107,9 @@ def _found(scene: Scene, spec: str, name: str | None) -> Installation:
         folder=place_in(volume, payload.node.path).folder,
         installed=_installed(image, volume, directory, payload.node.name),
         targeted=_is_targeted(payload),
-        menu=find_image_menu(scene, directory),
+        menu=menu,
         record=read_record(volume, directory),
+        owners=find_owners_menus(scene, image, directory) if menu is None else NO_MENUS,
     )
 
 

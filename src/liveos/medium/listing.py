@@ -12,6 +12,7 @@ from liveos.medium.overlay.room import Room, room_of
 from liveos.medium.payloads import Payload, find_payloads
 from liveos.medium.record import find_record, source_label
 from liveos.medium.scene import Scene
+from liveos.medium.stick import leftover_findings
 from liveos.medium.volume import Volume
 from liveos.report import Finding
 
@@ -64,7 +65,7 @@ def list_images(path: Path) -> Listing:
         pairs = zip((*payloads, *unread), found.images, strict=True)
         listed = tuple(_listed(scene, payload, image) for payload, image in pairs)
         free = next((_free(payload.volume) for payload in payloads), None)
-        warnings = (*scene.findings, *found.findings)
+        warnings = (*scene.findings, *found.findings, *leftover_findings(scene))
     return Listing(scene.path, scene.kind, scene.label, scene.size, free, listed, warnings)
 
 

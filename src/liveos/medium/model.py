@@ -99,11 +99,12 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel that a boot entry of the medium can start."""
+    """A kernel that a boot entry of the medium can start; ``issuers`` vouch for its signers."""
 
     file: FileRef
     version: str | None
     signers: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """A boot loader file: a PE image on the EFI side, or a BIOS boot sector or core image."""
+    """A boot loader file: a PE image on the EFI side, or a BIOS boot sector or core image.
+
+    ``issuers`` are the authorities that vouch for ``signers``.
+    """
 
     path: str
     firmware: Firmware
@@ -241,6 +245,7 @@ class Loader:
     sbat: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     file: FileRef | None = None
+    issuers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ UNFINISHED_MARK = "LIVEOS-UNFINISHED"
 """The file that an installation writes first into the ESP's root and removes last."""
 
 _ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
-_NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.SWAP})
+_NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.ENCRYPTING, Kind.SWAP})
 # Whole, but nobody here reads them; what is on LIVE is noted on the ESP (``medium.unread``).
 _UNREAD = frozenset({Kind.BTRFS, Kind.XFS, Kind.F2FS, Kind.EXFAT, Kind.NTFS})
 _BARE = {Kind.SQUASHFS: MediumKind.SQUASHFS, Kind.EROFS: MediumKind.EROFS}
@@ -100,7 +100,7 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
     table = read_table(source)
     parts = list(_parts(path, source, table))
     volumes = tuple(part.volume for part in parts if part.volume is not None)
-    esps = [part.volume for part in parts if part.volume and part.entry.type in _ESP_TYPES]
+    esps = [part.volume for part in parts if part.volume and _is_esp(part)]
     unread = [part for part in parts if part.volume is None and part.problem is not None]
     esp = esps[0] if esps and (len(volumes) > 1 or unread) else None
     others = [volume for volume in volumes if volume is not esp]
@@ -116,6 +116,12 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
     return Scene(
         path, MediumKind.DISK, label, source.size, volumes, esp, partitions, tuple(findings)
     )
+
+
+def _is_esp(part: _Part) -> bool:
+    """Firmware reads FAT alone: livecd-iso-to-disk gives its ext4 that type, too (2.1 there)."""
+    is_fat = part.volume is not None and part.volume.filesystem == "vfat"
+    return is_fat and part.entry.type in _ESP_TYPES
 
 
 def _parts(path: Path, source: ByteSource, table: PartitionTable | None) -> Iterator[_Part]:
@@ -159,6 +165,10 @@ def _part_findings(parts: list[_Part]) -> Iterator[Finding]:
             message = f"partition {part.entry.number}: {part.problem}"
             severity = Severity.INFO if part.partition.filesystem in _UNREAD else Severity.WARNING
             yield Finding("unreadable-partition", severity, message)
+        if part.partition.filesystem == Kind.ENCRYPTING:
+            message = f"partition {part.entry.number}: its encryption was begun and is not finished"
+            repair = "run liveos home encrypt again"
+            yield Finding("unfinished-encryption", Severity.WARNING, message, repair)
 
 
 def _is_unfinished(path: Path, source: ByteSource, volumes: Iterable[Volume]) -> bool:

@@ -16,6 +16,7 @@ from liveos.medium.volume import Volume
 # In the order in which they are looked for: dracut's names first (boot-contract.md 2.0, step 4).
 _ROOT_NAMES = ("squashfs.img", "rootfs.img", "ext3fs.img", "filesystem.squashfs", "install.img")
 _MOST_DIRECTORIES = 1000
+_SQUASHIMG = "rd.live.squashimg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ def find_payloads(scene: Scene) -> tuple[Payload, ...]:
     """The root image of every image of a medium, in the order in which `find_images` has them."""
     menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
     return tuple(payloads_of(scene, [entry for menu in menus for entry in menu.entries]))
+
+
+def holds_root(scene: Scene) -> bool:
+    """Whether a root image lies at the top: then it is the directory of an image, not a medium."""
+    tops = (set(map(str.casefold, volume.list_names("/"))) for volume in scene.volumes)
+    return any(names & set(_ROOT_NAMES) for names in tops)
 
 
 def live_directory(entry: Entry) -> str:
@@ -57,16 +64,34 @@ def entries_that_start(entries: Iterable[Entry], directory: str) -> Iterator[Ent
 
 def payloads_of(scene: Scene, entries: list[Entry]) -> Iterator[Payload]:
     """The same, for who has read the entries of its menus already."""
-    names = (*_ROOT_NAMES, *filter(None, (entry.option("rd.live.squashimg") for entry in entries)))
+    names = _RootNames(entries)
     named = [live_directory(entry) for entry in entries if entry.live_source]
     for volume in scene.data_volumes:
         listed = volume.list_names("/")[:_MOST_DIRECTORIES]
         seen = set()
         for directory in dict.fromkeys((*named, *listed, "")):
-            node = _root_file(volume, directory, names if directory else names[:1])
+            node = _root_file(volume, directory, names.of(directory))
             if node is not None and node.number not in seen:
                 seen.add(node.number)
                 yield Payload(volume, node.path.rpartition("/")[0].strip("/"), node)
+
+
+class _RootNames:
+    """What the root image of a directory may be called; first what its own entries say."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        said = [(live_directory(each).casefold(), each.option(_SQUASHIMG)) for each in entries]
+        self._own: dict[str, list[str]] = {}
+        for directory, name in said:
+            if name:
+                self._own.setdefault(directory, []).append(name)
+        self._all = tuple(dict.fromkeys(name for _, name in said if name))
+
+    def of(self, directory: str) -> Iterator[str]:
+        if not directory:
+            return iter(_ROOT_NAMES[:1])
+        own = self._own.get(directory.casefold(), ())
+        return iter(dict.fromkeys((*own, *_ROOT_NAMES, *self._all)))
 
 
 def _root_file(volume: Volume, directory: str, names: Iterable[str]) -> Node | None:

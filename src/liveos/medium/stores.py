@@ -14,6 +14,9 @@ HOME_NAME, SWAP_NAME = "home.img", "swap.img"
 HOME_TYPE = "933ac7e1-2eb4-4f13-b844-0e14e2aef915"
 """The partition type of /home (UAPI group, Discoverable Partitions Specification)."""
 _HOME_PARTITION = "HOME"
+_ENCRYPTED = frozenset({Kind.LUKS, Kind.ENCRYPTING})
+BACKUP_TABLE = 1 << 20
+"""What is left alone at the end of a disk, where a GPT has its backup."""
 
 
 def store_in(volume: Volume, path: str) -> Store | None:
@@ -47,12 +50,19 @@ def home_partition(partitions: Iterable[Partition]) -> Store | None:
     return Store(
         f"partition {found.number}",
         found.size,
-        None if found.filesystem is None else found.filesystem == Kind.LUKS,
+        None if found.filesystem is None else found.filesystem in _ENCRYPTED,
         found.filesystem,
         found.label,
         found.uuid,
         found.number,
     )
+
+
+def room_behind(partitions: Iterable[Partition], offset: int, size: int | None) -> int:
+    """Bytes from ``offset`` on that no partition has, on a disk of ``size`` bytes, with a GPT."""
+    starts = (each.offset for each in partitions if each.offset >= offset)
+    end = min((*starts, (size or 0) - BACKUP_TABLE))
+    return max(0, end - offset)
 
 
 def home_of(

@@ -20,6 +20,8 @@ from liveos.host.machine.qemu import (
     qemu_command,
 )
 from liveos.host.run import interact
+from liveos.medium.inspect import inspect
+from liveos.operations.guests.choices import choices, shown_entries
 from liveos.operations.guests.kernel_words import CONSOLE_WORDS
 from liveos.operations.guests.layer import make_layer
 from liveos.operations.guests.machine import (
@@ -57,10 +59,12 @@ class BootRequest:
 
     ``snapshot`` sends every write to a layer that is thrown away afterwards; only then can the
     serial console be asked for in the boot menu, which is a write, too. ``screen`` AUTO is a
-    window where there is a desktop, and the serial console elsewhere.
+    window where there is a desktop, and the serial console elsewhere. ``image`` names one of
+    several; as the menu must be changed to start it, this too goes with ``snapshot`` only.
     """
 
     firmware: FirmwareKind = FirmwareKind.BIOS
+    image: str | None = None
     attachment: Attachment | None = None
     snapshot: bool = False
     screen: Screen = Screen.AUTO
@@ -78,22 +82,39 @@ def boot(target: Path, request: BootRequest, reporter: Reporter | None = None) -
     target = target.absolute()
     with open_target(target) as source:
         from_iso = is_iso(source)
+    if request.image is not None and not request.snapshot:
+        raise UsageError(
+            f"which image starts is told the menu of {target}, and that would be changed",
+            hint="choose it in the menu that the machine shows, or add --snapshot",
+        )
     screen = _choose_screen(request.screen)
     attachment = choose_attachment(request.attachment, from_iso=from_iso)
     with workspace() as directory:
         drive = Drive(target, attachment, read_only=from_iso)
         if request.snapshot:
-            drive = _layer(target, attachment, directory, screen)
+            drive = _layer(target, attachment, directory, screen, _entry(target, request))
         elif not from_iso and not os.access(target, os.W_OK):
             raise UsageError(f"{target} is read-only for this user", hint="try it with --snapshot")
         machine = _machine(directory, drive, request, _display(screen, reporter))
         interact(qemu_command(machine, environment=_desktop()))
 
 
-def _layer(target: Path, attachment: Attachment, directory: Path, screen: Screen) -> Drive:
+def _entry(target: Path, request: BootRequest) -> int | None:
+    """Which entry of the menu starts the image that is named."""
+    if request.image is None:
+        return None
+    shown = shown_entries(target, request.firmware)
+    return choices(inspect(target), shown, request.firmware, request.image)[0].position
+
+
+def _layer(
+    target: Path, attachment: Attachment, directory: Path, screen: Screen, entry: int | None
+) -> Drive:
     layer = directory / "layer.qcow2"
-    serial = screen is Screen.SERIAL
-    patches = edit_menus(target, directory, CONSOLE_WORDS).patches if serial else ()
+    words = CONSOLE_WORDS if screen is Screen.SERIAL else ()
+    patches = (
+        edit_menus(target, directory, words, entry).patches if words or entry is not None else ()
+    )
     make_layer(target, layer, patches)
     return Drive(layer, attachment, "qcow2", throw_away=True)
 

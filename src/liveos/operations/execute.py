@@ -2,8 +2,10 @@
 """Carries plans out: the only module of the operations that changes anything."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import UnionType
+from typing import Any
 
 from liveos.errors import (
     LiveosError,
@@ -15,7 +17,9 @@ from liveos.errors import (
 from liveos.host import disk, interrupts
 from liveos.host.run import require
 from liveos.host.target import TargetKind, look_at
+from liveos.operations.carry.perform import perform_carry_step
 from liveos.operations.home.perform.step import perform_home_step
+from liveos.operations.images.perform.step import perform_image_step
 from liveos.operations.install.gathered import perform_layout_step
 from liveos.operations.install.loaders import perform_loader_step
 from liveos.operations.install.session import Session
@@ -25,13 +29,16 @@ from liveos.operations.menus.perform import perform_menu_step
 from liveos.operations.overlay.perform.convert import perform_convert_step
 from liveos.operations.overlay.perform.step import perform_overlay_step
 from liveos.operations.plan import AnyStep, Plan
+from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.images import ImageStep
 from liveos.operations.steps.layouts import LayoutStep
 from liveos.operations.steps.loaders import LoaderStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
+from liveos.operations.steps.stick import Step
 from liveos.report import NullReporter, Reporter
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -46,38 +53,44 @@ def execute(plan: Plan, reporter: Reporter | None = None) -> None:
 
     :raises LiveosError: the first thing that went wrong.
     """
-    reporter = reporter or NullReporter()
-    _check(plan)
-    session = Session(reporter)
-    with interrupts.as_exceptions(), _failures(plan, session):
+    check(plan)
+    with interrupts.as_exceptions():
+        carry_out(plan, Session(reporter or NullReporter()))
+
+
+def carry_out(plan: Plan, session: Session) -> None:
+    """Do the steps of a plan that has been checked; failures are as of `execute`."""
+    reporter = session.reporter
+    with _failures(plan, session):
         for number, step in enumerate(plan.steps, 1):
+            session.poll()
             reporter.step(step.title, number, len(plan.steps))
             _perform(step, session)
+        session.close()
     if plan.target is not None and plan.target.kind is TargetKind.DEVICE:
         disk.reread_partitions(plan.target.path)
 
 
+_WINGS: tuple[tuple[UnionType | type, Callable[[Any, Session], None]], ...] = (
+    (OverlayStep, lambda step, session: perform_overlay_step(step, session.reporter)),
+    (ConvertStep, lambda step, session: perform_convert_step(step, session.reporter)),
+    (HomeStep, lambda step, session: perform_home_step(step, session.reporter)),
+    (MenuStep, lambda step, _: perform_menu_step(step)),
+    (ImageStep, perform_image_step),
+    (MemoryStep, perform_memory_step),
+    (CarryStep, perform_carry_step),
+    (LoaderStep, perform_loader_step),
+    (LayoutStep, perform_layout_step),
+    (Step, perform_stick_step),
+)
+"""Which wing does which steps."""
+
+
 def _perform(step: AnyStep, session: Session) -> None:
-    """Hand a step to its wing."""
-    if isinstance(step, OverlayStep):
-        perform_overlay_step(step, session.reporter)
-    elif isinstance(step, ConvertStep):
-        perform_convert_step(step, session.reporter)
-    elif isinstance(step, HomeStep):
-        perform_home_step(step, session.reporter)
-    elif isinstance(step, MenuStep):
-        perform_menu_step(step)
-    elif isinstance(step, MemoryStep):
-        perform_memory_step(step, session)
-    elif isinstance(step, LoaderStep):
-        perform_loader_step(step, session)
-    elif isinstance(step, LayoutStep):
-        perform_layout_step(step, session)
-    else:
-        perform_stick_step(step, session)
+    next(perform for steps, perform in _WINGS if isinstance(step, steps))(step, session)
 
 
-def _check(plan: Plan) -> None:
+def check(plan: Plan) -> None:
     """Everything that can be known before something is changed."""
     for tool in plan.needs:
         require(tool)
@@ -126,7 +139,7 @@ def _translated(error: OSError, plan: Plan, session: Session) -> LiveosError:
 def _state(plan: Plan, session: Session) -> str | None:
     """In what state the target has been left."""
     if plan.target is None:
-        return None
+        return plan.when_it_fails
     path = plan.target.path
     if session.touched:
         return f"{path} is unfinished and does not boot; install on it again"

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from liveos.host.target import Target
 from liveos.host.tools import Tool
+from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
+from liveos.operations.steps.images import ImageStep
 from liveos.operations.steps.layouts import LayoutStep
 from liveos.operations.steps.loaders import LoaderStep
 from liveos.operations.steps.memory import MemoryStep
@@ -20,7 +22,16 @@ from liveos.operations.steps.overlay import OverlayStep
 from liveos.operations.steps.stick import Step
 
 AnyStep = (
-    Step | LayoutStep | LoaderStep | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep
+    Step
+    | LayoutStep
+    | LoaderStep
+    | OverlayStep
+    | ConvertStep
+    | HomeStep
+    | MenuStep
+    | MemoryStep
+    | ImageStep
+    | CarryStep
 )
 """All that plans are made of."""
 
@@ -31,7 +42,8 @@ class Plan:
 
     ``destroys`` names, one sentence each, everything that will be lost; it is empty when nothing
     is. ``needs`` and ``needs_files`` must be there, and ``target`` must still be what it was when
-    the plan was made. ``layout`` shows where the space goes: (what, bytes).
+    the plan was made. ``layout`` shows where the space goes: (what, bytes). ``when_it_fails`` says
+    in what state a run that fails leaves things, where ``target`` does not tell.
     """
 
     title: str
@@ -43,6 +55,7 @@ class Plan:
     needs_files: tuple[tuple[Path, Tool], ...] = ()
     source: Path | None = None
     target: Target | None = None
+    when_it_fails: str | None = None
 
 
 def plan_document(plan: Plan) -> dict[str, object]:

@@ -96,7 +96,7 @@ def test_the_check_ends_at_the_first_wrong_fragment(iso: Path) -> None:
         implanted = isomd5.read(source)
         assert implanted is not None
         isomd5.check(source, implanted)
-        assert source.bytes_read < 1_500_000
+        assert source.bytes_read < 2_200_000  # to the end of the piece that it is in
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,9 @@ def recorded_with_programs(
     """
     with recorded(path, monkeypatch) as recording, monkeypatch.context() as patch:
         for module in modules:
-            patch.setattr(module, "run", _watch_run(recording, path, module.run))
-            patch.setattr(module, "feed", _watch_feed(recording, path, module.feed))
+            for name, watch in (("run", _watch_run), ("feed", _watch_feed)):
+                if hasattr(module, name):
+                    patch.setattr(module, name, watch(recording, path, getattr(module, name)))
         yield recording
 
 

@@ -269,21 +269,45 @@ def test_directories_are_made_where_they_are_missing(folder: FatFolder) -> None:
     assert not complaints(folder)
 
 
-def test_a_file_with_half_a_chain_is_removed_without_harm(folder: FatFolder) -> None:
+def cut_off_before_the_table(folder: FatFolder, *removal: str) -> None:
     """As a cut leaves it that has written a directory entry, and not the table."""
-    put(folder, "other", noise(5_000))
-    put(folder, "half", noise(9_000))
     path, before = folder.volume.path, folder.volume.path.read_bytes()
-    mtools(folder.volume, "mdel", "::/LiveOS/half")
+    mtools(folder.volume, *removal)
     freed = path.read_bytes()
     with folder._read() as fs:
         tables = slice(OFFSET + fs.geometry.fat_offset, OFFSET + fs.geometry.data_offset)
     root = fs.geometry.root_size  # of FAT16, behind the tables
     tables = slice(tables.start, tables.stop - root)
     path.write_bytes(before[: tables.start] + freed[tables] + before[tables.stop :])
+
+
+def no_worse_than_lost_clusters(folder: FatFolder) -> bool:
+    return not [line for line in complaints(folder) if "share" in line or "Bad" in line]
+
+
+def test_a_file_with_half_a_chain_is_removed_without_harm(folder: FatFolder) -> None:
+    put(folder, "other", noise(5_000))
+    put(folder, "half", noise(9_000))
+    cut_off_before_the_table(folder, "mdel", "::/LiveOS/half")
     folder.remove("half")
     assert folder.names() == ("other",)
     assert cat(folder, "other") == noise(5_000)
-    assert not [line for line in complaints(folder) if "share" in line or "Bad" in line]
+    assert no_worse_than_lost_clusters(folder)
     put(folder, "new", noise(9_000, 2))
     assert cat(folder, "new") == noise(9_000, 2)
+
+
+def test_a_directory_without_its_cluster_is_no_directory(folder: FatFolder) -> None:
+    put(folder, "other", noise(5_000))
+    half = FatFolder(folder.volume, "/LiveOS/half")
+    half.make()
+    cut_off_before_the_table(folder, "mrd", "::/LiveOS/half")
+    before = folder.volume.path.read_bytes()
+    half.remove_with_files()
+    assert not half.is_there()
+    folder.volume.path.write_bytes(before)
+    half.make()
+    put(half, "new", noise(9_000, 2))
+    assert mtools(folder.volume, "mtype", "::/LiveOS/half/new") == noise(9_000, 2)
+    assert cat(folder, "other") == noise(5_000)
+    assert no_worse_than_lost_clusters(folder)

@@ -2,8 +2,10 @@
 """The tiny ISO with a squashfs that really holds a root: it can be unpacked, and says who it is."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from liveos.medium.home.locate import open_root
 from liveos.medium.home.mounting import LiveSystem, read_live_system
@@ -33,15 +35,15 @@ def make_root(directory: Path) -> Path:
     return root
 
 
-def make_iso(directory: Path) -> Path:
-    """The ISO, with `make_root` beside it as ``rootfs.img``."""
+def make_iso(directory: Path, others: Mapping[str, bytes] = MappingProxyType({})) -> Path:
+    """The ISO, with `make_root` beside it as ``rootfs.img``; ``others`` have other contents."""
     root = make_root(directory)
     packed = directory / "packed" / "LiveOS"
     packed.mkdir(parents=True)
     shutil.copy(root, packed / "rootfs.img")
     squashfs = directory / "squashfs.img"
     run("mksquashfs", packed.parent, squashfs, "-quiet", "-no-progress", "-comp", "gzip")
-    return tiny.make_iso(directory, {"/LiveOS/squashfs.img": squashfs.read_bytes()})
+    return tiny.make_iso(directory, {"/LiveOS/squashfs.img": squashfs.read_bytes(), **others})
 
 
 def facts(iso: Path, **changes: object) -> Medium:

@@ -86,7 +86,7 @@ def test_encryption_is_proposed(
 
 def test_the_key_comes_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"secret\n")
-    with with_key(Plan("install x", ()), str(tmp_path / "key")) as keyed:
+    with with_key([Plan("install x", ())], str(tmp_path / "key")) as (keyed,):
         assert keyed.notes == (
             f"the key file {tmp_path / 'key'} ends with a line end, which nobody can type at boot",
         )
@@ -96,7 +96,7 @@ def test_or_from_a_person_who_types_it_twice(monkeypatch: pytest.MonkeyPatch) ->
     at_a_terminal(monkeypatch)
     typed = iter(["one", "other"])
     monkeypatch.setattr(passphrase, "getpass", lambda _prompt, _stream: next(typed))
-    with pytest.raises(RefusedError, match="differ"), with_key(Plan("install x", ()), None):
+    with pytest.raises(RefusedError, match="differ"), with_key([Plan("install x", ())], None):
         pass
 
 

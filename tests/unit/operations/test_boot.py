@@ -2,6 +2,7 @@
 """Where a guest shows itself, and what of the target may change; QEMU is not started."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,10 @@ def test_only_a_snapshot_on_a_serial_console_gets_other_words(
 ) -> None:
     asked: list[tuple[str, ...]] = []
 
-    def edit(_medium: Path, _directory: Path, words: tuple[str, ...]) -> MenuEdits:
+    def edit(
+        _medium: Path, _directory: Path, words: tuple[str, ...], entry: int | None
+    ) -> MenuEdits:
+        assert entry is None
         asked.append(words)
         return MenuEdits()
 
@@ -98,6 +102,15 @@ def test_only_a_snapshot_on_a_serial_console_gets_other_words(
     assert asked == []
     boot(stick, request(Screen.SERIAL, snapshot=True))
     assert asked == [("console=tty0", "console=ttyS0,115200")]
+
+
+def test_a_named_image_needs_another_menu_and_so_a_snapshot(
+    started: list[Command], stick: Path
+) -> None:
+    with pytest.raises(UsageError, match="which image starts") as caught:
+        boot(stick, replace(request(), image="LiveOS"))
+    assert "--snapshot" in str(caught.value.hint)
+    assert started == []
 
 
 def test_a_read_only_target_is_named_with_the_way_out(

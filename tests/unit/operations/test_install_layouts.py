@@ -119,8 +119,8 @@ def test_a_table_that_is_too_small_for_the_disk() -> None:
 def test_an_initramfs_without_the_driver() -> None:
     request = replace(REQUEST, filesystem=Xfs())
     with pytest.raises(UnsupportedError, match="no driver for xfs"):
-        plan(request, medium(), NEW_FILE, NO_SELINUX, frozenset({"ext4", "btrfs"}))
-    assert plan(request, medium(), NEW_FILE, NO_SELINUX, frozenset({"xfs"})).steps
+        plan(request, medium(), NEW_FILE, NO_SELINUX, drivers=frozenset({"ext4", "btrfs"}))
+    assert plan(request, medium(), NEW_FILE, NO_SELINUX, drivers=frozenset({"xfs"})).steps
 
 
 def test_room_for_what_is_gathered() -> None:

@@ -49,6 +49,8 @@ def convert(
         plan = operation.plan(found, overlay, request)
     if (plan.steps or dry_run) and not carry_out(output, plan, dry_run=dry_run, yes=yes):
         return
+    if not plan.steps:
+        output.note(f"The overlay is of the kind {request.to} already; nothing was changed.")
     with open_overlay(stick) as overlay:
         status = overlay_status(overlay, stick)
     if output.as_json:

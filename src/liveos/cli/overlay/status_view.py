@@ -12,7 +12,7 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.forecast import Ending, Forecast
 from liveos.medium.overlay.status import OverlayStatus
-from liveos.sizes import format_size
+from liveos.sizes import counted, format_size
 
 _NAMES = {
     PersistenceKind.SNAPSHOT: "snapshot store",
@@ -113,13 +113,12 @@ def _store_rows(status: OverlayStatus) -> Iterator[tuple[str, str]]:
 def _file_rows(status: OverlayStatus) -> Iterator[tuple[str, str]]:
     held = status.contents
     if held is not None:
-        yield (
-            "holds",
-            f"{size(held.size)} in {held.files:,} files, {held.directories:,} directories",
-        )
-        yield "removed", f"{held.whiteouts:,} names of the image below"
+        directories = counted(held.directories, "directory", "directories")
+        yield "holds", f"{size(held.size)} in {counted(held.files, 'file')}, {directories}"
+        yield "removed", f"{counted(held.whiteouts, 'name')} of the image below"
         if held.opaque:
-            yield "replaced", f"{held.opaque:,} directories of the image below"
+            replaced = counted(held.opaque, "directory", "directories")
+            yield "replaced", f"{replaced} of the image below"
     if status.filesystem is not None:
         yield "filesystem", words(status.filesystem)
     if status.usage is None and status.free_size is not None:

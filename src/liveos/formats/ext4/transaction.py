@@ -127,10 +127,15 @@ def _changed(
     return changed
 
 
-def _require_room(journal: JournalSuperblock, count: int) -> None:
+def most_blocks(journal: JournalSuperblock) -> int:
+    """How many blocks a transaction may change in a journal that is empty."""
     room = journal.end - journal.first - _OTHER_LOG_BLOCKS
     tags = _tags_per_block(journal)
-    fits = room * tags // (tags + 1)
+    return room * tags // (tags + 1)
+
+
+def _require_room(journal: JournalSuperblock, count: int) -> None:
+    fits = most_blocks(journal)
     if count > fits:
         raise TransactionTooLargeError(count, fits)
 

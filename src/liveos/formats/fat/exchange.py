@@ -16,6 +16,7 @@ _ENTRY_SIZE = 32
 # where the content begins and how long it is.
 _CONTENT = slice(14, 32)
 _NOTHING = bytes(18)
+_ERASED = b"\xe5"  # instead of the first letter of a name
 
 
 class Store(ByteSource, ByteSink, Protocol):
@@ -49,6 +50,11 @@ def exchange(store: Store, kept: DirectoryEntry, other: DirectoryEntry) -> None:
 def forget(store: Store, entry: DirectoryEntry) -> None:
     """Leave a file empty; clusters that it had belong to nobody then."""
     _write(store, entry.position + _CONTENT.start, _NOTHING)
+
+
+def erase(store: Store, entry: DirectoryEntry) -> None:
+    """Take an entry away; clusters that it had belong to nobody then, nor does a long name."""
+    _write(store, entry.position, _ERASED)
 
 
 def _write(store: Store, offset: int, data: bytes) -> None:

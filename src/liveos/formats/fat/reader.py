@@ -200,10 +200,13 @@ class Fat(FileTree):
         return self._as_extents(runs, entry.size)
 
     def is_whole(self, node: Node) -> bool:
-        """Whether a file's chain of clusters comes to an end, not to free or other clusters."""
+        """Whether a chain of clusters comes to an end, not to free or other clusters.
+
+        An empty file has none; a directory always has one, unless it is the root of FAT12 or FAT16.
+        """
         entry: DirectoryEntry = node.handle
         if not entry.cluster:
-            return not entry.size
+            return not entry.size and not (entry.is_directory and node.path)
         try:
             runs = self._runs(entry.cluster, self.geometry.clusters + 1)
         except FormatError:

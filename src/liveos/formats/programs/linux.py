@@ -20,13 +20,15 @@ _ARM64_MAGIC = slice(56, 60)
 class LinuxKernel:
     """A kernel. ``version`` is its release (``uname -r``), ``banner`` the whole string.
 
-    Both are None where the format does not tell. ``signers`` are common names.
+    Both are None where the format does not tell. ``signers`` are common names, and so are
+    ``issuers``, those of the authorities that vouch for them.
     """
 
     version: str | None
     banner: str | None
     has_efi_stub: bool
     signers: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
 
     @property
     def is_signed(self) -> bool:
@@ -39,13 +41,19 @@ def read_kernel(source: ByteSource) -> LinuxKernel:
     :raises FormatError: this is none of them.
     """
     image = _pe_image(source)
-    signers = tuple(signature.signer for signature in image.signatures) if image else ()
+    signatures = image.signatures if image else ()
     if image is not None and image.role is Role.UKI:
         banner = _uki_banner(source, image)
     else:
         banner = _banner(source)
     version = banner.split(maxsplit=1)[0] if banner else None
-    return LinuxKernel(version, banner, image is not None, signers)
+    return LinuxKernel(
+        version,
+        banner,
+        image is not None,
+        signers=tuple(signature.signer for signature in signatures),
+        issuers=tuple(signature.issuer for signature in signatures),
+    )
 
 
 def _pe_image(source: ByteSource) -> PeImage | None:

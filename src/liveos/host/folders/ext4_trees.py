@@ -79,6 +79,32 @@ def rename(volume: Ext4Volume, directory: str, moves: Sequence[tuple[str, str]])
         editor.apply(Change(lines, nodes))
 
 
+def move_with_link(volume: Ext4Volume, directory: str, old: str, new: str) -> None:
+    """A directory gets a name that nothing has, and its old one becomes a link to it; at once."""
+    with _editor(volume, directory) as editor:
+        node = _directory(editor.fs, directory, old)
+        if find(editor.fs, directory, new) is not None:
+            raise already_there(posixpath.join(directory, new))
+        paths = editor.path(old), editor.path(new)
+        lines = [
+            f"unlink {paths[0]}",
+            f"ln <{node.number}> {paths[1]}",
+            f"symlink {paths[0]} {_quoted(new)}",
+        ]
+        editor.apply(Change(lines, (node,)))
+
+
+def remove_link(volume: Ext4Volume, directory: str, name: str) -> None:
+    """Remove a symbolic link, if it is there."""
+    with _editor(volume, directory) as editor:
+        node = find(editor.fs, directory, name)
+        if node is None:
+            return
+        if node.kind is not FileKind.SYMLINK:
+            raise RefusedError(f"{posixpath.join(directory, name)} is no symbolic link")
+        editor.apply(Change([f"rm {editor.path(name)}"], (node,)))
+
+
 def remove_tree(volume: Ext4Volume, directory: str, name: str) -> None:
     """Remove a directory with everything below it; durable on return.
 

@@ -17,7 +17,7 @@ from itertools import accumulate
 
 from liveos.errors import LiveosError, NoSpaceError, RefusedError
 from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
-from liveos.formats.fat.exchange import exchange, forget
+from liveos.formats.fat.exchange import erase, exchange, forget
 from liveos.formats.fat.reader import Fat
 from liveos.host import disk
 from liveos.host.folders.folder import (
@@ -148,11 +148,23 @@ class FatFolder:
         names = [name for name in self.directory.split("/") if name]
         for depth in range(1, len(names) + 1):
             path = f"/{posixpath.join(*names[:depth])}"
-            with self._read() as fs:
-                there = fs.lookup(path) is not None
-            if not there:
+            if not self._is_whole(path):
                 run(self.volume.make_directories((path,)))
                 disk.sync(self.volume.path)
+
+    def is_there(self) -> bool:
+        """Whether there is such a directory at all."""
+        with self._read() as fs:
+            return fs.lookup(self.directory) is not None
+
+    def remove_with_files(self) -> None:
+        """The directory, which holds none, with its files; those of a cut-off run, too."""
+        if not self._is_whole(self.directory):
+            return
+        for name in self.names():
+            self.remove(name)
+        run(self.volume.remove_directory(self.directory))
+        disk.sync(self.volume.path)
 
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:
@@ -177,6 +189,16 @@ class FatFolder:
     def _window(self) -> Iterator[DescriptorFile]:
         with disk.opened(self.volume.path) as descriptor:
             yield DescriptorFile(descriptor, self.volume.size, self.volume.offset)
+
+    def _is_whole(self, path: str) -> bool:
+        """Whether a directory is there; what a power cut has left of one is taken away."""
+        with self._window() as window:
+            fs = Fat(window)
+            node = fs.lookup(path)
+            if node is not None and not fs.is_whole(node):
+                erase(window, node.handle)
+                node = None
+        return node is not None
 
     def _path(self, name: str) -> str:
         """A path in the words of mtools."""

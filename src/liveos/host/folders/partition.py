@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.errors import UnsupportedError
+from liveos.formats.binary import FormatError
+from liveos.formats.gpt_change import resize_partition
 from liveos.host import disk
 from liveos.host.folders.folder import DescriptorFile, ReadOnlyFile, StoredFile, require_room
 from liveos.host.hold import hold
@@ -25,6 +27,7 @@ class PartitionFolder:
     """``size`` bytes from ``offset`` of a file or device, whose partition ``number`` they are.
 
     The only name in there is ``partition NUMBER``, which is there when ``filled`` says so.
+    ``room`` are the bytes behind it that it could have besides.
     """
 
     path: Path
@@ -32,6 +35,7 @@ class PartitionFolder:
     size: int
     number: int
     filled: bool
+    room: int = 0
 
     @property
     def name(self) -> str:
@@ -73,8 +77,20 @@ class PartitionFolder:
     def publish(self, _new: str, _name: str) -> None:
         """Nothing: `create` has done it."""
 
-    def resize(self, _name: str, _size: int) -> None:
-        raise _only_one()
+    def resize(self, _name: str, size: int) -> None:
+        """As `Folder.resize`, but that what is added reads as it does; this value stays as it was.
+
+        :raises UnsupportedError: there is no GPT, or one in which this cannot be done safely.
+        """
+        with disk.opened(self.path) as descriptor:
+            whole = DescriptorFile(descriptor, os.lseek(descriptor, 0, os.SEEK_END))
+            try:
+                resize_partition(whole, self.number, size)
+            except FormatError as error:
+                raise UnsupportedError(
+                    f"{self}{self.name} cannot have another size: {error}",
+                    hint="look at the partitions with sfdisk --verify; nothing was changed",
+                ) from error
 
     def remove(self, _name: str) -> None:
         """Clear what it is known by, and the keys of an encrypted one."""
@@ -91,7 +107,7 @@ class PartitionFolder:
         return (self.name,) if self.filled else ()
 
     def free(self) -> int:
-        return 0 if self.filled else self.size
+        return self.room if self.filled else self.size
 
     def limit(self) -> int | None:
         return None

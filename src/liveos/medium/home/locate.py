@@ -24,9 +24,10 @@ from liveos.medium.model import Image, Overlay, PersistenceKind
 from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.overlay.locate import choose_payload, parse_spec, place_in
 from liveos.medium.overlay.origin import origin_in
+from liveos.medium.owners_menus import NO_MENUS, OwnersMenus, find_owners_menus
 from liveos.medium.payloads import find_payloads
 from liveos.medium.scene import Scene
-from liveos.medium.stores import HOME_NAME, home_of, home_partition, store_in
+from liveos.medium.stores import HOME_NAME, home_of, home_partition, room_behind, store_in
 from liveos.medium.volume import Volume
 
 _READ_ONLY = frozenset({"iso9660", "squashfs", "erofs"})
@@ -39,7 +40,8 @@ class OpenHome:
     ``place`` is where its home is or would be, ``source`` the bytes of one that is there.
     ``tree`` are the files of the root, ``system`` what they tell; None where they cannot be read.
     ``overlay_used`` means that the image has been started with an overlay of its own before.
-    ``menu`` is its own on a stick of ours. ``updates`` are the files of our units, there or not;
+    ``menu`` is its own on a stick of ours; on others, ``owners`` is what starts it.
+    ``updates`` are the files of our units, there or not;
     they are wanted when, even without this home, some entry of the stick goes by them.
     ``partition`` is the UUID of what is in a partition, where the home is in one. ``record`` is
     the image's ``image.json``.
@@ -58,6 +60,7 @@ class OpenHome:
     scene: Scene | None = None
     partition: str | None = None
     record: Record | None = None
+    owners: OwnersMenus = NO_MENUS
 
     def mounting(self, *, encrypted: bool) -> Mounting:
         """How a home of this kind would be mounted."""
@@ -118,6 +121,7 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
     image = next(each for other, each in images if other.node.path == payload.node.path)
     tree = origin_in(volume, payload.node).tree
     place, source, uuid = _home(scene, volume, directory, image)
+    menu = find_image_menu(scene, directory)
     return OpenHome(
         place=place,
         directory=directory,
@@ -126,12 +130,13 @@ def _found(scene: Scene, name: str | None) -> OpenHome:
         tree=tree,
         system=None if tree is None else read_live_system(tree),
         overlay_used=_is_used(volume, image.overlay),
-        menu=find_image_menu(scene, directory),
+        menu=menu,
         updates=find_updates(volume),
         updates_wanted=any(_wants_updates(each, each is image) for each in all_images),
         scene=scene,
         partition=uuid,
         record=read_record(volume, directory),
+        owners=find_owners_menus(scene, image, directory) if menu is None else NO_MENUS,
     )
 
 
@@ -150,7 +155,10 @@ def _home(
             None,
         )
     found = next(each for each in scene.partitions if each.number == chosen.partition)
-    folder = PartitionFolder(scene.path, found.offset, found.size, found.number, filled=True)
+    room = room_behind(scene.partitions, found.offset + found.size, scene.size)
+    folder = PartitionFolder(
+        scene.path, found.offset, found.size, found.number, filled=True, room=room
+    )
     return FolderFile(folder, folder.name), _PartitionSource(folder), chosen.uuid
 
 

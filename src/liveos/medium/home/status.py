@@ -17,8 +17,9 @@ from liveos.report import Finding, Severity
 class HomeStatus:
     """The facts of a home.
 
-    ``kind`` is ``plain``, ``encrypted``, ``unknown``, or None where there is no home. What a
-    filesystem says of itself is None in an encrypted one.
+    ``kind`` is ``plain``, ``encrypted``, ``encrypting`` (which was begun and is not finished),
+    ``unknown``, or None where there is no home. What a filesystem says of itself is None in an
+    encrypted one.
     """
 
     path: str
@@ -43,6 +44,8 @@ def home_status(found: OpenHome) -> HomeStatus:
         identity = identify(source)
         if identity is not None and identity.kind is Kind.LUKS:
             return _encrypted(found, source)
+        if identity is not None and identity.kind is Kind.ENCRYPTING:
+            return _encrypting(found, source, identity.uuid)
         return _plain(found, source)
     except FormatError as error:
         warning = Finding("unreadable-home", Severity.WARNING, f"{path}: {error}")
@@ -66,6 +69,23 @@ def _encrypted(found: OpenHome, source: ByteSource) -> HomeStatus:
         uuid=luks.uuid,
         luks=luks,
         warnings=tuple(warnings),
+    )
+
+
+def _encrypting(found: OpenHome, source: ByteSource, uuid: str | None) -> HomeStatus:
+    """One that nobody can mount until ``home encrypt`` has gone on with it."""
+    message = f"{found.place}: its encryption was begun and is not finished; no boot mounts it"
+    repair = "run liveos home encrypt again, with the same passphrase"
+    warning = Finding("unfinished-encryption", Severity.WARNING, message, repair)
+    mounting = found.mounting(encrypted=True)
+    return HomeStatus(
+        str(found.place),
+        found.image.name,
+        "encrypting",
+        mounting,
+        source.size,
+        uuid=uuid,
+        warnings=(warning,),
     )
 
 

@@ -30,6 +30,9 @@ _EFI = (
     "/EFI/BOOT/bootia32.conf",
 )
 _PLACES = {Firmware.BIOS: (*_SYSLINUX, *_GRUB), Firmware.UEFI: (*_EFI, *_GRUB)}
+MENU_PLACES = (*_SYSLINUX, *_GRUB, *_EFI)
+"""Paths at which a loader may look for its menu, whichever firmware starts it."""
+
 # Without one of these the firmware has nothing to start GRUB with, whatever menus there are.
 _EFI_SIGNS = ("/EFI/BOOT", "/boot/grub/efi.img", "/boot/grub/x86_64-efi", "/boot/grub2/x86_64-efi")
 

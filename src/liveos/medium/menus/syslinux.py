@@ -16,6 +16,8 @@ from liveos.medium.model import Entry, Firmware, Menu
 
 # What SYSLINUX starts by these endings is a program or a boot sector, not a kernel.
 _NO_KERNELS = (".c32", ".com", ".cbt", ".bin", ".bs", ".bss", ".0", ".img")
+# What shows the menu in another file; it runs in the directory that the first menu ran in.
+_MENU_PROGRAMS = frozenset({"menu.c32", "vesamenu.c32"})
 _KERNEL_VERBS = frozenset({"kernel", "linux", "boot", "bss", "pxe", "fdimage", "com32", "config"})
 
 
@@ -44,7 +46,6 @@ class _State:
     default: str | None = None
     ontimeout: str | None = None
     timeout: float | None = None
-    missing: list[str] = field(default_factory=list)
 
     @property
     def label(self) -> _Label | None:
@@ -58,20 +59,68 @@ def parse(
     firmware: Firmware = Firmware.BIOS,
     read: text.ReadMenu = text.read_nothing,
 ) -> Menu:
-    """The menu in the text of the file ``path``; ``include`` and ``config`` are followed."""
-    directory = posixpath.dirname(path)
+    """The menu in the text of the file ``path``.
+
+    What it includes is read, and so are menus that an entry shows by ``menu.c32`` and its like.
+    """
+    reading = _Reading(posixpath.dirname(path), firmware, read, {path})
+    state, entries = _read_file(reading, menu, path)
+    return Menu(path, firmware, entries, state.timeout, tuple(reading.missing))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the files of one menu share: where they are read, and which have been."""
+
+    directory: str
+    firmware: Firmware
+    read: text.ReadMenu
+    seen: set[str]
+    missing: list[str] = field(default_factory=list)
+
+
+def _read_file(reading: _Reading, menu: str, path: str) -> tuple[_State, tuple[Entry, ...]]:
+    """What a file says, and its entries with those of the menus that they lead to."""
     state = _State()
-    for line in _lines(menu, directory, read, state.missing):
+    for line in _lines(menu, reading.directory, reading.read, reading.missing):
         keyword, _, rest = line.replace("\t", " ").partition(" ")
         _directive(state, keyword.lower(), rest.strip())
-    found = [(label, _entry(label, state.append, directory)) for label in state.labels]
+    found = [(label, _entry(label, state.append, reading.directory)) for label in state.labels]
     kept = [(label, entry) for label, entry in found if entry is not None]
     default = _default(state, [label for label, _ in kept])
-    entries = tuple(
-        replace(entry, firmware=firmware, menu=path, default=index == default)
-        for index, (_, entry) in enumerate(kept)
+    entries: list[Entry] = []
+    for index, (_, entry) in enumerate(kept):
+        own = replace(entry, firmware=reading.firmware, menu=path, default=index == default)
+        entries += _followed(reading, own) or (own,)
+    return state, tuple(entries[: text.MOST_ENTRIES])
+
+
+def _followed(reading: _Reading, entry: Entry) -> tuple[Entry, ...]:
+    """The entries of the menu that an entry shows instead, below its title.
+
+    Of one that is shown already (``Return to main menu``), and of none, nothing.
+    """
+    if entry.command not in _MENU_PROGRAMS or len(entry.options) != 1:
+        return ()
+    path = text.medium_path(entry.options[0], reading.directory)
+    if path in reading.seen or len(reading.seen) > text.MOST_DEPTH:
+        return ()
+    reading.seen.add(path)
+    content = reading.read(path)
+    if content is None:
+        if entry.options[0] != "~":
+            reading.missing.append(path)
+        return ()
+    _, entries = _read_file(reading, content, path)
+    around = (*entry.submenu, entry.title)
+    return tuple(
+        replace(
+            each,
+            submenu=(*around, *each.submenu)[: text.MOST_DEPTH],
+            default=each.default and entry.default,
+        )
+        for each in entries
     )
-    return Menu(path, firmware, entries, state.timeout, tuple(state.missing))
 
 
 def _lines(menu: str, directory: str, read: text.ReadMenu, missing: list[str]) -> Iterator[str]:

@@ -15,7 +15,8 @@ MOST_DEPTH = 32
 ReadMenu = Callable[[str], str | None]
 """Gives the text of another menu file by its path on the medium, or None."""
 
-_WORD = re.compile(r'(?:"[^"]*"?|[^\s"])+')
+KERNEL_WORD = re.compile(r'(?:"[^"]*"?|[^\s"])+')
+"""A word of a kernel line; double quotes in it keep blanks together."""
 _DEVICE = re.compile(r"^\([^)]*\)")
 
 
@@ -30,7 +31,7 @@ def decode(data: bytes) -> str:
 
 def kernel_words(text: str) -> list[str]:
     """The words of a kernel line. Double quotes keep blanks together, and are taken off."""
-    return [word.replace('"', "") for word in _WORD.findall(text)]
+    return [word.replace('"', "") for word in KERNEL_WORD.findall(text)]
 
 
 def kernel_line(words: Iterable[str]) -> str:

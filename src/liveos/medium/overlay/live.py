@@ -14,11 +14,15 @@ from pathlib import Path
 from liveos.errors import NotPermittedError, UnsupportedError
 from liveos.formats.binary import FileSource
 from liveos.formats.exception_store import SECTOR, Usage
+from liveos.host.disk import opened
+from liveos.host.mounts import Mount, mount_of, parse_mounts
 from liveos.host.run import find, run
 from liveos.host.tools import DMSETUP, Command
+from liveos.host.transfer import forget_cached
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.forecast import Ending, Forecast
+from liveos.medium.overlay.live_words import remarks
 from liveos.medium.overlay.status import OverlayStatus, of_store
 from liveos.report import Finding, Severity
 
@@ -36,36 +40,12 @@ _TEMPORARY = Finding(
     Severity.WARNING,
     "this overlay is in memory only: every change is lost when the system ends",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """One line of mountinfo (proc(5)): device number, mount point, type, source, options."""
-
-    device: str
-    point: str
-    filesystem: str
-    source: str
-    options: tuple[str, ...]
-
-    def option(self, name: str) -> str | None:
-        """The value of ``name=value`` among the filesystem's options."""
-        values = [each for each in self.options if each.startswith(f"{name}=")]
-        return values[0].partition("=")[2] if values else None
-
-
-def parse_mounts(text: str) -> tuple[Mount, ...]:
-    """The mounts in the text of ``/proc/self/mountinfo``, in its order."""
-    mounts = []
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        place, kind = before.split(" "), after.split(" ")
-        if len(place) >= 5 and len(kind) >= 3:
-            options = tuple(map(_unescaped, kind[2].split(",")))
-            mounts.append(
-                Mount(place[2], _unescaped(place[4]), kind[0], _unescaped(kind[1]), options)
-            )
-    return tuple(mounts)
+_FROM_STORE = Finding(
+    "from-store",
+    Severity.INFO,
+    "these numbers are what the store tells; the kernel's own may be ahead of it",
+    f"run it as root, with {DMSETUP.name} installed, to ask the kernel",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +127,8 @@ def _of_directory(system: Path, root: Mount, mounts: tuple[Mount, ...]) -> Overl
         space = os.statvfs(system / upper.lstrip("/"))
     except OSError as error:
         raise UnsupportedError(f"the upper directory {upper} is out of reach: {error}") from error
-    around = max((m for m in mounts if _is_below(upper, m.point)), key=lambda m: len(m.point))
+    around = mount_of(upper, mounts)
+    assert around is not None  # the root itself is one
     free = space.f_bavail * space.f_frsize
     in_image = around.source.startswith("/dev/loop")
     return OverlayStatus(
@@ -157,18 +138,19 @@ def _of_directory(system: Path, root: Mount, mounts: tuple[Mount, ...]) -> Overl
         size=space.f_blocks * space.f_frsize,
         free_size=free,
         filesystem=around.filesystem,
-        warnings=(_TEMPORARY,) if around.filesystem in _IN_MEMORY else (),
+        warnings=_temporary(system) if around.filesystem in _IN_MEMORY else (),
     )
+
+
+def _temporary(system: Path) -> tuple[Finding, ...]:
+    words = (_text(system / "proc/cmdline") or "").split()
+    return (_TEMPORARY, *remarks(tuple(words)))
 
 
 def _followed(system: Path, path: str) -> str:
     """A path with its links followed, as the system sees it: /run/overlayfs is a link."""
     link = system / path.lstrip("/")
     return str(Path(path).parent / link.readlink()) if link.is_symlink() else path
-
-
-def _is_below(path: str, point: str) -> bool:
-    return path == point or path.startswith(point.rstrip("/") + "/")
 
 
 def _of_snapshot(system: Path, device: Path) -> OverlayStatus:
@@ -180,8 +162,10 @@ def _of_snapshot(system: Path, device: Path) -> OverlayStatus:
         status = of_store(source, f"{LIVE}:{backing or loop.name}", LIVE, size * SECTOR)
     if line:
         status = with_kernels_word(status, line)
+    elif system == Path("/"):
+        status = replace(status, warnings=(*status.warnings, _FROM_STORE))
     if backing.endswith(" (deleted)"):  # dracut removes the file of a temporary overlay
-        status = replace(status, warnings=(*status.warnings, _TEMPORARY))
+        status = replace(status, warnings=(*status.warnings, *_temporary(system)))
     return status
 
 
@@ -189,10 +173,21 @@ def _asked(system: Path) -> tuple[SnapshotTable | None, str | None]:
     """What device-mapper says: to root, and of this machine only."""
     if os.geteuid() != 0 or system != Path("/") or find(DMSETUP) is None:
         return None, None
-    table = parse_table(run(Command(DMSETUP, ("table", _SNAPSHOT))).text)
+    text = run(Command(DMSETUP, ("table", _SNAPSHOT))).text
+    table = parse_table(text)
     if table is None:
-        raise UnsupportedError("the live system writes into its image itself: it has no overlay")
+        raise _no_snapshot(text)
     return table, run(Command(DMSETUP, ("status", _SNAPSHOT))).text
+
+
+def _no_snapshot(table: str) -> UnsupportedError:
+    """What dracut makes of ``live-rw`` besides a snapshot (boot-contract.md 2 (d), (f))."""
+    if table.split()[2:3] == ["thin"]:
+        return UnsupportedError(
+            "the live system keeps its changes in a thin pool in memory, which ends with it",
+            hint="leave rd.live.overlay.thin out of the kernel line to have an overlay",
+        )
+    return UnsupportedError("the live system writes into its image itself: it has no overlay")
 
 
 def _writable_loop(device: Path) -> Path:
@@ -207,9 +202,13 @@ def _opened(system: Path, loop: Path, backing: str) -> FileSource:
     """The loop device, which only root may read; or the file behind it, where one may."""
     for path in _places(system, loop, backing):
         try:
-            return FileSource(path)
+            source = FileSource(path)
         except OSError:
             continue
+        # device-mapper writes past the page cache of the loop device: what that has may be old.
+        with opened(path, os.O_RDONLY) as descriptor:
+            forget_cached(descriptor)
+        return source
     raise NotPermittedError(
         f"the store {backing or loop.name} of the running system cannot be read",
         hint="run it as root",
@@ -227,8 +226,3 @@ def _text(path: Path) -> str | None:
         return path.read_text(errors="replace").strip()
     except OSError:
         return None
-
-
-def _unescaped(word: str) -> str:
-    r"""Blanks, tabs, line ends and backslashes are written as ``\NNN`` there (proc(5))."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)

@@ -30,11 +30,12 @@ from liveos.operations.guests.signs import (
 # The target, or the end of all jobs: a target stays inactive when something it requires failed.
 _IS_UP = (
     "command -v systemctl >/dev/null || exit 0; systemctl is-active --quiet default.target ||"
-    " systemctl is-system-running | grep -qxE 'running|degraded'"
+    " case $(systemctl is-system-running) in running|degraded) ;; *) false ;; esac"
 )
 _PROMPT = re.compile(r"[#$] *(?:\x1b\[[0-9;?]*[A-Za-z])*$")
 _LOGIN = re.compile(r"login: *$")
 _PASSWORD = re.compile(r"(?:Password|password): *$")
+_BETWEEN_QUESTIONS = 3.0  # seconds
 _ECHO_ENDS = 1.5  # seconds; translated guests are slow
 
 
@@ -141,7 +142,8 @@ class Guest:
             if time.monotonic() - self.started_at > self._patience.boot:
                 jobs = self.ask("systemctl list-jobs --no-legend | head -n 5").text.strip()
                 raise BootFailedError(f"the boot did not finish; it still waits for:\n{jobs}")
-            self.listen(2.0)
+            # Not more often: each question takes the time of a busy, translated processor.
+            self.listen_on(_BETWEEN_QUESTIONS)
             self._answer_passphrase()
 
     def ask(self, command: str) -> Answer:

@@ -74,6 +74,6 @@ def _is_kernel_line(line: str) -> bool:
 
 
 def _edit_line(line: str, words: tuple[str, ...]) -> str:
-    if not _is_kernel_line(line):
+    if not words or not _is_kernel_line(line):
         return line
     return _ROOT.sub(" ".join((*words, "root=")), _DROPPED.sub("", line), count=1)

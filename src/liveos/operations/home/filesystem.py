@@ -56,7 +56,7 @@ def new_filesystem(
             if root is not None:
                 copy_skeleton(root, user.name, top / user.name)
         volume = Ext4Volume(it.path, 0, size)
-        made = volume.make("home", uuid, features)
+        made = volume.make("home", uuid, features, journal_first=True)
         run(Command(MKE2FS, ("-d", str(top), *made.arguments)))
         debugfs(volume.edit(), list(_owners(it.path, user, targeted=targeted)))
         run(volume.check())

@@ -27,6 +27,19 @@ def check_partitions(request: InstallRequest, size: int) -> None:
             raise problem
 
 
+def check_usual(request: InstallRequest, what: str) -> None:
+    """Return if LIVE is ext4 beside an ESP, and nothing else is there: else ``what`` cannot be had.
+
+    :raises UnsupportedError: it is something else.
+    """
+    usual = request.filesystem.name == "ext4" and not request.single and request.data is None
+    if not usual:
+        raise UnsupportedError(
+            f"{what} is only made with an ESP and an ext4 LIVE",
+            hint="leave out --filesystem, --layout and --data",
+        )
+
+
 def check_filesystem(
     request: InstallRequest, payload: Payload, drivers: frozenset[str] | None
 ) -> None:

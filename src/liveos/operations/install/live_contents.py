@@ -4,14 +4,15 @@
 import posixpath
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from uuid import UUID
 
 from liveos.host.folders.in_volume import file_in
 from liveos.host.volumes import SAFE_FEATURES, FatVolume
 from liveos.medium.home.updates import DIRECTORY as UPDATES
 from liveos.medium.model import PersistenceKind
 from liveos.medium.stores import HOME_NAME, SWAP_NAME
+from liveos.operations.carry import planning as carry
 from liveos.operations.install.stick import Stick
+from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.home import CreateHome, Encryption, HomeStep
 from liveos.operations.steps.memory import (
     KeepPrivate,
@@ -37,8 +38,13 @@ def root_step(stick: Stick) -> Step | MemoryStep:
     return Unpack(payload.root, payload.image.root.nested or "", place, payload.root_size)
 
 
-def overlay_steps(stick: Stick, features: str) -> Iterator[Step | MemoryStep | OverlayStep]:
+def overlay_steps(
+    stick: Stick, features: str
+) -> Iterator[Step | MemoryStep | OverlayStep | CarryStep]:
     """``features`` are those of an ext4, in the words of mke2fs, that the image's kernel knows."""
+    if stick.carried is not None and stick.carried.overlay is not None:
+        yield from carry.overlay_steps(stick, stick.carried)
+        return
     place, size = Place(stick.live, stick.installed.overlay_path), stick.rooms.overlay
     label = context_of_root(targeted=stick.at_boot.targeted)
     match stick.installed.overlay:
@@ -60,10 +66,13 @@ def overlay_steps(stick: Stick, features: str) -> Iterator[Step | MemoryStep | O
             return
 
 
-def home_steps(stick: Stick) -> Iterator[HomeStep | MemoryStep]:
+def home_steps(stick: Stick) -> Iterator[HomeStep | MemoryStep | CarryStep]:
     """A home as a file beside the image, or in a partition of its own."""
     size, wish = stick.rooms.home, stick.request.home
     if size is None or wish is None:
+        return
+    if stick.carried is not None and stick.carried.home is not None:
+        yield from carry.home_steps(stick, stick.carried)
         return
     ids, spec, user = stick.request.identities, str(stick.source.path), stick.at_boot.user
     encryption = Encryption(ids.home_luks) if wish.encrypted else None
@@ -153,12 +162,14 @@ def _home_record(stick: Stick) -> dict[str, object] | None:
     size, wish, ids = stick.rooms.home, stick.request.home, stick.request.identities
     if size is None or wish is None:
         return None
-    uuid = ids.home_luks if wish.encrypted else ids.home_filesystem
+    uuid: object = ids.home_luks if wish.encrypted else ids.home_filesystem
+    if stick.carried is not None and stick.carried.home is not None:
+        uuid = stick.carried.home.uuid
     record = _file(stick, HOME_NAME, size, uuid)
     if wish.partition:
         record |= {"path": None, "partition": str(ids.home)}
     return {**record, "encrypted": wish.encrypted}
 
 
-def _file(stick: Stick, name: str, size: int, uuid: UUID) -> dict[str, object]:
+def _file(stick: Stick, name: str, size: int, uuid: object) -> dict[str, object]:
     return {"path": posixpath.join(stick.directory, name), "size": size, "uuid": str(uuid)}

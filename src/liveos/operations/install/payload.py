@@ -141,7 +141,7 @@ def menu_entries(
         options = boot_options(entry_options(source), how, extra, reset=reset)
         return MenuEntry(title, kernel, tuple(initrds), options)
 
-    title, kept = _title(payload.main), replace(installed, readonly=False)
+    title, kept = entry_title(payload.main), replace(installed, readonly=False)
     entries = [entry(title, payload.main, installed)]
     if installed.readonly:
         entries.append(entry(f"{title} (changes are kept)", payload.main, kept))
@@ -149,7 +149,7 @@ def menu_entries(
         forgets = f"{title} (changes are not kept)"
         entries.append(entry(forgets, payload.main, installed.forgetful))
     if payload.basic is not None:
-        entries.append(entry(_title(payload.basic), payload.basic, installed))
+        entries.append(entry(entry_title(payload.basic), payload.basic, installed))
     if installed.overlay not in {None, PersistenceKind.DIRECT}:
         erase = f"Erase all changes, then: {title}"
         entries.append(entry(erase, payload.main, kept, reset=True))
@@ -186,7 +186,7 @@ def _is_basic(entry: Entry) -> bool:
     return "nomodeset" in entry.options or "basic graphics" in entry.title.lower()
 
 
-def _title(entry: Entry) -> str:
+def entry_title(entry: Entry) -> str:
     """Without the promise of a media check, which a stick does not keep."""
     return re.sub(r"^Test this media (?:& |and )?", "", entry.title, flags=re.IGNORECASE).strip()
 

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from liveos.errors import LiveosError, ProblemsFoundError, UnsupportedError
@@ -20,6 +21,7 @@ from liveos.formats.binary import (
 from liveos.formats.programs import grub_pc
 from liveos.host import disk, ext4
 from liveos.host.folders.in_volume import file_in
+from liveos.host.relay import Relay
 from liveos.host.run import run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
@@ -28,7 +30,6 @@ from liveos.host.volume_files import sum_on_disk, write_file
 from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
 from liveos.medium.model import FileRef
 from liveos.operations.install.session import Session, Written
-from liveos.operations.install.source_check import SourceCheck
 from liveos.operations.steps.stick import (
     Allocate,
     CheckSource,
@@ -46,7 +47,7 @@ from liveos.operations.steps.stick import (
 
 def check_source(step: CheckSource, session: Session) -> None:
     """Begin; and wait for the result if nothing may be written before it is known."""
-    session.check = SourceCheck(step.source, step.md5)
+    session.check = session.shared.check(step.source, step.md5)
     if not step.meanwhile:
         await_check(session)
 
@@ -54,8 +55,7 @@ def check_source(step: CheckSource, session: Session) -> None:
 def await_check(session: Session) -> None:
     """:raises ProblemsFoundError: the source is not what its maker has summed."""
     assert session.check is not None
-    session.check.wait(session.reporter)
-    session.check.end()
+    session.check.wait(session.reporter, session.shared.poll)
     session.check = None
 
 
@@ -93,11 +93,20 @@ def allocate(step: Allocate) -> None:
 
 def copy(step: Copy, session: Session) -> None:
     """Stream a file; what was read is hashed on the way and compared with the target later."""
-    with (
-        FileSource(step.file.container) as container,
-        ReadAhead(bytes_of(step.file, container)) as source,
-    ):
-        _stream(step.place, source, session, copied=True)
+    relay = relayed(step.file, session)
+    stream(step.place, step.file.size, relay.pieces(session.reader), session)
+    session.note(Written(step.place, step.file.size, relay.sha256(), copied=True))
+
+
+def relayed(file: FileRef, session: Session) -> Relay:
+    """A file's bytes, which every stick that gets them at the same time shares."""
+    return session.shared.relay(file, lambda: _opened(file), file.size)
+
+
+@contextmanager
+def _opened(file: FileRef) -> Iterator[ByteSource]:
+    with FileSource(file.container) as container, ReadAhead(bytes_of(file, container)) as source:
+        yield source
 
 
 def write(place: Place, data: bytes, session: Session) -> None:
@@ -106,11 +115,24 @@ def write(place: Place, data: bytes, session: Session) -> None:
 
 def write_from(place: Place, source: ByteSource, session: Session) -> None:
     """A file that was made here; it is read back later."""
-    _stream(place, source, session, copied=False)
+    digest = hashlib.sha256()
+
+    def summed() -> Iterator[bytes]:
+        for piece in pieces(source, source.size):
+            digest.update(piece)
+            yield piece
+
+    stream(place, source.size, summed(), session)
+    session.note(Written(place, source.size, digest.hexdigest(), copied=False))
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
     """The record with what only the copying has told: the sums."""
+    write(step.place, record_text(step.record, session).encode(), session)
+
+
+def record_text(record: dict[str, object], session: Session) -> str:
+    """A record with the size and the sum of each file that was copied."""
     files = [
         {
             "partition": item.place.partition,
@@ -121,8 +143,7 @@ def write_record(step: WriteRecord, session: Session) -> None:
         for item in session.written
         if item.copied
     ]
-    text = json.dumps({**step.record, "files": files}, indent=1) + "\n"
-    write(step.place, text.encode(), session)
+    return json.dumps({**record, "files": files}, indent=1) + "\n"
 
 
 def read_back(session: Session) -> None:
@@ -133,6 +154,7 @@ def read_back(session: Session) -> None:
 
         def progress(done: int, before: int = before) -> None:
             session.reporter.progress(before + done, total)
+            session.shared.poll()
 
         if sum_on_disk(item.place.volume, item.place.path, item.size, progress) != item.sha256:
             raise ProblemsFoundError(
@@ -200,23 +222,22 @@ def bytes_of(file: FileRef, container: ByteSource) -> ByteSource:
         raise UnsupportedError(f"{file.container}:{file.path}: {error}") from error
 
 
-def _stream(place: Place, source: ByteSource, session: Session, *, copied: bool) -> None:
-    digest = hashlib.sha256()
-
-    def hashed() -> Iterator[bytes]:
-        try:
-            for piece in pieces(source, source.size):
-                digest.update(piece)
-                yield piece
-        except FormatError as error:
-            raise UnsupportedError(f"the source of {place} is damaged: {error}") from error
+def stream(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:
+    """Write a new file of ``size`` bytes."""
 
     def progress(done: int) -> None:
-        session.reporter.progress(done, source.size)
+        session.reporter.progress(done, size)
         session.poll()
 
-    write_file(place.volume, place.path, source.size, hashed(), progress)
-    session.note(Written(place, source.size, digest.hexdigest(), copied))
+    write_file(place.volume, place.path, size, readable(place, data), progress)
+
+
+def readable(place: Place, data: Iterator[bytes]) -> Iterator[bytes]:
+    """:raises UnsupportedError: what is read turns out to be damaged."""
+    try:
+        yield from data
+    except FormatError as error:
+        raise UnsupportedError(f"the source of {place} is damaged: {error}") from error
 
 
 def _build_core(step: InstallCore) -> bytes:

@@ -6,6 +6,7 @@ stick to stick (`Identities`) is part of the request.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.errors import UnsupportedError, UsageError
@@ -24,12 +25,15 @@ from liveos.host.volumes import FatVolume
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.installed import Installed, label_problem, refuse
 from liveos.medium.model import Image, Medium, PersistenceKind
+from liveos.operations.carry import planning as carry
+from liveos.operations.carry.facts import Carried
 from liveos.operations.install import refusals
 from liveos.operations.install.bootloaders import needed_files, needed_tools
+from liveos.operations.install.device_refusals import check_device
 from liveos.operations.install.filesystems import LiveFilesystem
 from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.layout import Identities
-from liveos.operations.install.layout_checks import check_filesystem, check_partitions
+from liveos.operations.install.layout_checks import check_filesystem, check_partitions, check_usual
 from liveos.operations.install.memory import at_boot, check_memory
 from liveos.operations.install.overlay import choose_kind
 from liveos.operations.install.payload import Payload, choose_image, payload_of
@@ -47,33 +51,47 @@ def plan(
     source: Medium,
     target: Target,
     system: LiveSystem | None = None,
+    carried: Carried | None = None,
+    *,
     drivers: frozenset[str] | None = None,
 ) -> Plan:
     """How ``source`` will be installed on ``target``.
 
     ``system`` is what the source's root holds that matters for home and swap; without them nobody
-    needs to look. ``drivers`` are the kernel modules in its initramfs, where that matters.
+    needs to look. ``carried`` is what comes along from an installed image. ``drivers`` are the
+    kernel modules in its initramfs, where that matters.
 
     :raises RefusedError: something would be lost that the request does not name.
     :raises NoSpaceError: it does not fit; the least size is named.
     :raises UnsupportedError: the image cannot be installed like that.
     :raises NotPermittedError: the target cannot be written.
     """
+    check_device(target, request.serials, allow_fixed=request.allow_fixed)
     size = refusals.check_target(request.size, target, source, erase=request.erase)
     _check_words(request)
     check_memory(request)
     check_partitions(request, size)
+    if target.draft is not None:
+        check_usual(request, "a stick that udisks2 lends")
+    if carried is not None:
+        check_usual(request, "a stick with the overlay or the home of another")
+        request = carry.with_memory(request, carried)
     image = choose_image(source)
     used = at_boot(request, image, system)
     kind = _kind(request, image, used)
     uncompressed = request.uncompressed or kind is PersistenceKind.DIRECT
     payload = payload_of(source, image, request.name, uncompressed=uncompressed)
     check_filesystem(request, payload, drivers)
-    installed = _installed(request, source, payload, kind, used)
+    label = request.label or _default_label(source.label, request.filesystem)
+    filesystem = request.filesystem
+    tags = Tags(filesystem.uuid(request.identities), label, filesystem.name)
+    installed = installed_image(request, payload, kind, used, tags)
     refuse(installed)
     rooms = share_rooms(request, payload, size, kind, used.updates)
-    path, esp = target.part_path if request.size is not None else target.path, rooms.layout.esp
-    place = _place(request, target, path)
+    if carried is not None:
+        rooms = carry.with_sizes(rooms, carried)
+    path = target.part_path if request.size is not None else target.draft or target.path
+    place, esp = _place(request, target, path), rooms.layout.esp
     stick = Stick(
         request=request,
         source=source,
@@ -85,6 +103,7 @@ def plan(
         installed=installed,
         at_boot=used,
         place=place,
+        carried=carried,
     )
     return Plan(
         title=f"install {source.label or source.path.name} on {target.path}",
@@ -152,18 +171,28 @@ def _signs(filesystem: LiveFilesystem) -> str:
     return "[A-Z0-9][A-Z0-9_-]*" if filesystem.label_upper else "[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 
-def _installed(
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """By what a kernel and its initramfs know a filesystem: UUID, label, and the kernel's name."""
+
+    uuid: str
+    label: str
+    filesystem: str = "ext4"
+
+
+def installed_image(
     request: InstallRequest,
-    source: Medium,
     payload: Payload,
     kind: PersistenceKind | None,
     used: UsedAtBoot,
+    tags: Tags,
 ) -> Installed:
+    """The image as it will lie on a filesystem with these tags."""
     image = payload.image
     return Installed(
-        uuid=request.filesystem.uuid(request.identities),
-        label=request.label or _default_label(source.label, request.filesystem),
-        filesystem=request.filesystem.name,
+        uuid=tags.uuid,
+        label=tags.label,
+        filesystem=tags.filesystem,
         directory=request.name,
         image=payload.root_name,
         flat=image.root.is_flat,
@@ -204,11 +233,22 @@ def _notes(stick: Stick) -> list[str]:
             )
     if not stick.request.bios:
         notes.append("no boot loader for BIOS: this stick starts on UEFI only")
-    if stick.source.implanted_md5 is None:
+    if stick.carried is not None:
+        notes.extend(carry.notes(stick.carried))
+    notes.extend(_source_notes(stick))
+    return notes + [f"at boot: {reason}" for reason in stick.at_boot.reasons]
+
+
+def _source_notes(stick: Stick) -> list[str]:
+    """Whether the source can be checked, and will be."""
+    notes = []
+    if stick.carried is not None and stick.carried.noted:
+        notes.append("the source has no implanted MD5 sum: its record of sums stands in for it")
+    elif stick.source.implanted_md5 is None:
         notes.append("the source has no implanted MD5 sum: it cannot be checked before it is used")
     elif not stick.request.verify:
         notes.append("the source will not be checked against its implanted MD5 sum")
-    return notes + [f"at boot: {reason}" for reason in stick.at_boot.reasons]
+    return notes
 
 
 __all__ = ["Identities", "InstallRequest", "plan"]

@@ -9,6 +9,7 @@ from liveos.errors import (
     UnsupportedError,
     UsageError,
 )
+from liveos.host import udisks
 from liveos.host.target import Target, TargetKind
 from liveos.medium.model import Medium
 from liveos.operations.install.layout import Layout
@@ -39,7 +40,8 @@ def losses(target: Target) -> tuple[str, ...]:
     """One sentence for each thing that will be lost."""
     if target.kind is TargetKind.MISSING or target.size is None:
         return ()
-    whole = f"everything on {target.path} ({format_size(target.size)})"
+    maker = "" if target.device is None else f": {target.device.made_by}"
+    whole = f"everything on {target.path} ({format_size(target.size)}{maker})"
     return (whole, *(f"{content.description}" for content in target.contents))
 
 
@@ -84,8 +86,7 @@ def _place(target: Target) -> LiveosError | None:
             f"{target.path.parent} does not exist", hint="make the directory, or name another"
         )
     if not target.writable:
-        as_root = "run this as root if the device is yours to overwrite"
-        hint = as_root if target.kind is TargetKind.DEVICE else "check the permissions there"
+        hint = udisks.HOW_TO if target.kind is TargetKind.DEVICE else "check the permissions there"
         return NotPermittedError(f"{target.path} cannot be written", hint=hint)
     if target.part is not TargetKind.MISSING and not target.part_is_ours:
         return RefusedError(
@@ -107,9 +108,11 @@ def _size(size: int | None, target: Target, source: Medium) -> LiveosError | Non
     if size is not None and size % 512:
         return UsageError(f"a disk of {size} bytes does not consist of sectors of 512")
     payload = sum(image.root.stored_size for image in source.images)
-    if size is not None and target.free is not None and target.free < payload:
+    makes_file = size is not None or target.draft is not None
+    if makes_file and target.free is not None and target.free < payload:
+        place = (target.draft or target.path).parent
         return NoSpaceError(
-            f"{target.path.parent} has {format_size(target.free)} free; the image alone takes "
+            f"{place} has {format_size(target.free)} free; the image alone takes "
             f"{format_size(payload)}",
             hint="make room there, or choose another place",
         )

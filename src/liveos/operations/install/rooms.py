@@ -45,9 +45,9 @@ def share_rooms(
     :raises NoSpaceError: it does not fit, or a piece would be of no use; names the least size.
     :raises UsageError: no stick whatever could be divided like this.
     """
-    wishes, shape = _wishes(request, payload, kind), _shape(request)
+    wishes, shape = wishes_of(request, payload, kind), _shape(request)
     boot, filesystem = _boot_size(request, payload), request.filesystem
-    contents = _contents_size(payload, updates, boot if shape.single else 0)
+    contents = contents_size(payload, updates, boot if shape.single else 0)
     needed = contents + least_room(wishes)
     live = size_for(filesystem, needed)
     least = least_size(boot, live, shape)
@@ -64,7 +64,7 @@ def share_rooms(
         raise _too_small(payload, size, layout, wishes, least)
     room = filesystem.capacity(layout.live.size) - contents
     shares = share_out(room, wishes, largest_file=filesystem.largest_file)
-    return _rooms(request, layout, shares, kind)
+    return rooms_of(request, layout, shares, kind)
 
 
 def _is_exact(wishes: Wishes) -> bool:
@@ -107,7 +107,8 @@ def room_table(
     )
 
 
-def _wishes(request: InstallRequest, payload: Payload, kind: PersistenceKind | None) -> Wishes:
+def wishes_of(request: InstallRequest, payload: Payload, kind: PersistenceKind | None) -> Wishes:
+    """What is to be shared out beside the image."""
     home = request.home
     has_overlay = kind is not None and kind is not PersistenceKind.DIRECT
     return Wishes(
@@ -127,7 +128,7 @@ def _aligned(wish: Wish) -> Wish:
     return wish
 
 
-def _contents_size(payload: Payload, updates: tuple[UpdateFile, ...], boot: int) -> int:
+def contents_size(payload: Payload, updates: tuple[UpdateFile, ...], boot: int = 0) -> int:
     """Bytes of LIVE that are not memory."""
     texts = sum(_blocks(len(file.text)) for file in updates)
     boot += _BOOT_SPARE if boot else 0
@@ -157,9 +158,10 @@ def _words(wishes: Wishes) -> Iterator[str]:
             yield f"some {name}"
 
 
-def _rooms(
+def rooms_of(
     request: InstallRequest, layout: Layout, shares: Shares, kind: PersistenceKind | None
 ) -> Rooms:
+    """Shares as the files and partitions that they become."""
     notes = shares.notes
     overlay, home = shares.overlay, shares.home
     if overlay is not None and kind is PersistenceKind.SNAPSHOT:

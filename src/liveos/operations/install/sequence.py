@@ -7,9 +7,11 @@ the loaders; the mark and the notice in the boot code go last.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from liveos.host.tools import SFDISK, Command
 from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume, StagedVolume
+from liveos.operations.carry.planning import sum_steps
 from liveos.operations.install import refusals
 from liveos.operations.install.boot_steps import bios_menu_steps, boot_code, loader_steps
 from liveos.operations.install.data import data_steps
@@ -27,11 +29,14 @@ from liveos.operations.install.payload import Payload
 from liveos.operations.install.stick import Stick
 from liveos.operations.menus import text as menu
 from liveos.operations.plan import AnyStep
+from liveos.operations.steps.layouts import LayoutStep
 from liveos.operations.steps.stick import (
     AwaitCheck,
     CheckSource,
+    ClaimDevice,
     Copy,
     CreateImage,
+    Detach,
     MakeDirectories,
     MakeUnbootable,
     Place,
@@ -42,6 +47,7 @@ from liveos.operations.steps.stick import (
     Step,
     Sync,
     Write,
+    WriteDevice,
     WriteRecord,
 )
 
@@ -70,6 +76,8 @@ def _prepare(stick: Stick) -> list[Step]:
     if stick.checks_source and stick.source.implanted_md5 is not None:
         md5 = stick.source.implanted_md5.md5
         steps.append(CheckSource(stick.source.path, md5, meanwhile=stick.makes_file))
+    if target.device is not None:
+        steps.append(ClaimDevice(target.path, target.device, lent=target.draft is not None))
     if stick.makes_file:
         steps.append(CreateImage(path, layout.size, replaces=target.part_is_ours))
     else:
@@ -85,15 +93,25 @@ def _prepare(stick: Stick) -> list[Step]:
 
 def _make_filesystems(stick: Stick) -> list[AnyStep]:
     identities = stick.request.identities
-    make_live = (
+    make_live: tuple[Step | LayoutStep, ...] = (
         *data_steps(stick.request.data, stick.place, stick.layout.data, identities),
         *_making(stick).before,
     )
+    if stick.target.draft is not None:
+        make_live = tuple(map(_without_holes, make_live))
     marks = (Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT), Sync(stick.esp.path))
     if stick.layout.is_single:
         return [*make_live, *marks]
     make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
     return [Run("Make the ESP (FAT32)", make_esp), *marks, *make_live]
+
+
+def _without_holes(step: Step | LayoutStep) -> Step | LayoutStep:
+    """What is a hole in the draft is not written, so that zeros must not become holes."""
+    if not isinstance(step, Run):
+        return step
+    command = replace(step.command, environment=(("UNIX_IO_NOZEROOUT", "1"),))
+    return replace(step, command=command)
 
 
 def _making(stick: Stick) -> Making:
@@ -134,7 +152,8 @@ def _fill_esp(stick: Stick) -> list[AnyStep]:
     return [
         MakeDirectories(esp, directories),
         *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
-        *_records(stick, _record(stick, entries[0].options)),
+        *sum_steps(stick),
+        *_records(stick, image_record(stick, entries[0].options)),
         Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
         Write(Place(esp, menu.MENU), stick_menu),
         Write(Place(esp, menu.DEBIAN_MENU), menu.DEBIAN_MENU_TEXT),
@@ -150,7 +169,7 @@ def _records(stick: Stick, record: dict[str, object]) -> Iterator[WriteRecord]:
         yield WriteRecord(Place(stick.esp, f"{directory}/image.json"), record)
 
 
-def _record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
+def image_record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
     """What ``image.json`` says, but for the files, which are known when they are copied."""
     source, payload = stick.source, stick.payload
     md5 = source.implanted_md5.md5 if source.implanted_md5 else None
@@ -191,7 +210,13 @@ def _finish(stick: Stick) -> list[AnyStep]:
         Sync(path),
         boot_code(stick),
     ]
-    if stick.makes_file:
+    if stick.target.draft is not None:
+        regions = refusals.regions_to_wipe(stick.target, stick.layout)
+        steps.append(WriteDevice(path, stick.target.path, regions))
+    elif stick.makes_file:
         replaces = stick.target.size is not None
         steps.append(Publish(path, stick.target.path, replaces=replaces))
+    device = stick.target.device
+    if device is not None and device.is_removable and stick.request.eject:
+        steps.append(Detach(stick.target.path))
     return steps

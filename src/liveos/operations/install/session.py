@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from liveos.host.block.claim import Claim
+from liveos.operations.install.shared_source import SharedSource
 from liveos.operations.install.source_check import SourceCheck
 from liveos.operations.plan import Plan
 from liveos.operations.steps.stick import Place
@@ -30,10 +32,15 @@ class Session:
     ``part`` is the file that is being made and has not got its name yet, ``scratch`` a directory
     in which the files of a filesystem are gathered; ``touched`` is true when
     a target that existed has been changed. ``unread`` are files not yet compared;
-    ``check`` is the check of the source while it is under way.
+    ``check`` is the check of the source while it is under way. ``shared`` is what it has in common
+    with the sticks that are made beside this one, where it has the number ``reader``. ``claim``
+    keeps a device for us.
     """
 
     reporter: Reporter
+    shared: SharedSource = field(default_factory=SharedSource)
+    reader: int = 0
+    claim: Claim | None = None
     part: Path | None = None
     scratch: Path | None = None
     touched: bool = False
@@ -46,14 +53,14 @@ class Session:
         self.unread.append(written)
 
     def poll(self) -> None:
-        """Stop early if the source has been found damaged meanwhile."""
+        """Stop early if that is wished, or if the source has been found damaged meanwhile."""
+        self.shared.poll()
         if self.check is not None:
             self.check.poll()
 
     def discard(self) -> None:
         """Stop what runs beside, and remove the unfinished file."""
-        if self.check is not None:
-            self.check.end()
+        self.close()
         if self.part is not None:
             with suppress(OSError):
                 self.part.unlink()
@@ -61,6 +68,18 @@ class Session:
         if self.scratch is not None:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch = None
+
+    def close(self) -> None:
+        """Read no more, and give a device back; also when all went well."""
+        self.check = None
+        self.shared.leave(self.reader)
+        self.release()
+
+    def release(self) -> None:
+        """Give a device back."""
+        if self.claim is not None:
+            self.claim.release()
+            self.claim = None
 
     def is_full(self, plan: Plan) -> bool:
         """Whether the host's filesystem, not the stick's, is what has no space left.

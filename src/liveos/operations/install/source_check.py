@@ -2,6 +2,7 @@
 """The source against the MD5 sum that is implanted in it: at once, or beside other work."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,13 +36,16 @@ class SourceCheck:
         if self._verdict.done():
             self._verdict.result()
 
-    def wait(self, reporter: Reporter) -> None:
+    def wait(self, reporter: Reporter, poll: Callable[[], None]) -> None:
         """Return when the source is known to be as its maker has summed it.
+
+        ``poll`` is called now and then; what it raises ends the waiting.
 
         :raises ProblemsFoundError: it is not.
         """
         while not self._verdict.done():
             reporter.progress(self._done, self._total)
+            poll()
             self._stop.wait(_POLL_SECONDS)
         self._verdict.result()
 

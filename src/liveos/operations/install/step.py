@@ -5,14 +5,16 @@ from typing import assert_never
 
 from liveos.host import disk
 from liveos.host.run import run
-from liveos.operations.install import perform
+from liveos.operations.install import devices, perform
 from liveos.operations.install.session import Session
 from liveos.operations.steps.stick import (
     Allocate,
     AwaitCheck,
     CheckSource,
+    ClaimDevice,
     Copy,
     CreateImage,
+    Detach,
     InstallCore,
     MakeDirectories,
     MakeUnbootable,
@@ -24,6 +26,7 @@ from liveos.operations.steps.stick import (
     Sync,
     Write,
     WriteBootCode,
+    WriteDevice,
     WriteRecord,
 )
 
@@ -35,11 +38,16 @@ def perform_stick_step(step: Step, session: Session) -> None:  # noqa: C901, PLR
             perform.check_source(step, session)
         case AwaitCheck():
             perform.await_check(session)
+        case ClaimDevice():
+            devices.claim_device(step, session)
+        case WriteDevice():
+            devices.write_device(step, session)
+        case Detach():
+            devices.detach_device(step, session)
         case CreateImage():
             perform.create_image(step, session)
         case MakeUnbootable():
-            session.touched = True
-            disk.make_unbootable(step.path, step.regions)
+            devices.make_unbootable(step, session)
         case Run():
             run(step.command, stdin=step.script.encode())
         case MakeDirectories():

@@ -10,6 +10,7 @@ from liveos.medium.home.updates import UpdateFile
 from liveos.medium.home.user import HomeUser
 from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
+from liveos.operations.carry.facts import Carried
 from liveos.operations.install.bootloaders import Bootloader, EfiStub, Grub
 from liveos.operations.install.data import DataRequest
 from liveos.operations.install.filesystems import Ext4, LiveFilesystem
@@ -40,6 +41,9 @@ class InstallRequest:
     directory there. ``timeout`` is how many seconds the boot menu waits. ``filesystem`` is that of
     LIVE; a ``single`` partition is ESP and LIVE in one. ``bootloader`` is what starts it;
     ``data`` a partition for the owner's files.
+
+    ``serials`` are those of devices that may be overwritten; with none, any may. ``allow_fixed``
+    is for disks that cannot be pulled out; with ``eject`` those that can are let go at the end.
     """
 
     identities: Identities = field(default_factory=Identities.random)
@@ -63,6 +67,9 @@ class InstallRequest:
     data: DataRequest | None = None
     verify: bool = True
     timeout: int = 5
+    serials: tuple[str, ...] = ()
+    allow_fixed: bool = False
+    eject: bool = True
 
     @property
     def starts_without_menu(self) -> bool:
@@ -136,6 +143,7 @@ class Stick:
     installed: Installed
     at_boot: UsedAtBoot
     place: LivePlace
+    carried: Carried | None = None
 
     @property
     def layout(self) -> Layout:
@@ -162,5 +170,5 @@ class Stick:
 
     @property
     def makes_file(self) -> bool:
-        """A new file is made beside the target and renamed; else the target is written in place."""
-        return self.request.size is not None
+        """A new file is made and renamed, or copied; else the target is written in place."""
+        return self.request.size is not None or self.target.draft is not None

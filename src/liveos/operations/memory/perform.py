@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the steps that put memory, and an unpacked root, on a new stick are done."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import assert_never
 
-from liveos.errors import UnsupportedError, UsageError
+from liveos.errors import UsageError
 from liveos.formats.binary import ByteSink, ByteSource, FileSource, FormatError
 from liveos.formats.exception_store import writer
 from liveos.formats.exception_store.geometry import Geometry
@@ -16,12 +15,13 @@ from liveos.host import disk, ext4
 from liveos.host.folders.folder import DescriptorFile, StoredFile
 from liveos.host.folders.in_volume import file_in
 from liveos.host.luks import HEADER_SIZE, new_volume
-from liveos.host.transfer import ReadAhead, pieces
+from liveos.host.transfer import ReadAhead
 from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
-from liveos.operations.install.perform import bytes_of
+from liveos.operations.install.filling import fill
+from liveos.operations.install.perform import bytes_of, readable
 from liveos.operations.install.session import Session, Written
 from liveos.operations.steps.memory import (
     KeepPrivate,
@@ -34,7 +34,6 @@ from liveos.operations.steps.memory import (
 from liveos.operations.steps.stick import Place
 
 _SNAPSHOT = Geometry(8)
-_WINDOW = 128 << 20  # bytes after which what was unpacked is made durable
 
 
 def perform_memory_step(step: MemoryStep, session: Session) -> None:
@@ -56,37 +55,21 @@ def perform_memory_step(step: MemoryStep, session: Session) -> None:
 
 def _unpack(step: Unpack, session: Session) -> None:
     """The file has all its blocks; those of zeros stay unwritten extents, which read as zeros."""
-    digest = hashlib.sha256()
-    with _nested(step) as source, _new_file(step.place, step.size) as file:
-        offset = unsafe = 0
-        for piece in pieces(source, step.size):
-            digest.update(piece)
-            if any(piece):
-                file.write_at(offset, piece)
-                unsafe += len(piece)
-            offset += len(piece)
-            if unsafe >= _WINDOW or offset == step.size:
-                file.flush()
-                unsafe = 0
-                session.reporter.progress(offset, step.size)
-            session.poll()
-    session.note(Written(step.place, step.size, digest.hexdigest(), copied=True))
+    what = (step.file, step.nested)
+    relay = session.shared.relay(what, lambda: _nested(step), step.size)
+    with _new_file(step.place, step.size) as file:
+        fill(file, readable(step.place, relay.pieces(session.reader)), step.size, session)
+    session.note(Written(step.place, step.size, relay.sha256(), copied=True))
 
 
 @contextmanager
 def _nested(step: Unpack) -> Iterator[ByteSource]:
-    """The bytes of the filesystem in an image.
-
-    :raises UnsupportedError: the image is damaged, or is not what it was when this was planned.
-    """
+    """The bytes of the filesystem in an image."""
     name = f"{step.file.container}:{step.file.path}"
-    try:
-        with FileSource(step.file.container) as container:
-            origin = origin_of(bytes_of(step.file, container), name, step.file.container)
-            with ReadAhead(_whole(origin.source, step)) as source:
-                yield source
-    except FormatError as error:
-        raise UnsupportedError(f"the source of {step.place} is damaged: {error}") from error
+    with FileSource(step.file.container) as container:
+        origin = origin_of(bytes_of(step.file, container), name, step.file.container)
+        with ReadAhead(_whole(origin.source, step)) as source:
+            yield source
 
 
 def _whole(source: ByteSource | None, step: Unpack) -> ByteSource:

@@ -44,7 +44,7 @@ def change_words(
             continue
         kept = tuple(word for word in line.options if not drop(word))
         new = (*kept, *(word for word in added if word not in kept))
-        text = _rewritten(text, line, new)
+        text = rewritten(text, line, new)
     return text
 
 
@@ -77,7 +77,7 @@ def remembering(menu: ImageMenu, installed: Installed) -> str:
         forgets = some_remember and not _remembers(block)
         manner = replace(installed, overlay=None, readonly=False) if forgets else installed
         for line in reversed(block.lines):
-            text = _rewritten(text, line, boot_options(line.options, manner))
+            text = rewritten(text, line, boot_options(line.options, manner))
     return text
 
 
@@ -148,8 +148,12 @@ def _on_new_line(before: str) -> str:
     return "" if not before or before.endswith("\n") else "\n"
 
 
-def _rewritten(text: str, line: KernelLine, words: tuple[str, ...]) -> str:
+def rewritten(
+    text: str, line: KernelLine, words: tuple[str, ...], spell: Callable[[str], str] = quote
+) -> str:
     """The text with other words behind a kernel; words that stay are spelled as they were.
+
+    ``spell`` writes a new word as the menu's language wants it.
 
     What stands first in both lists keeps every byte, the blanks between among them.
     """
@@ -159,5 +163,5 @@ def _rewritten(text: str, line: KernelLine, words: tuple[str, ...]) -> str:
     start = (line.kernel, *line.words)[same].end
     end = (line.kernel, *line.words)[-1].end
     spelled = {word.text: text[word.start : word.end] for word in line.words}
-    new = "".join(f" {spelled.get(word) or quote(word)}" for word in words[same:])
+    new = "".join(f" {spelled.get(word) or spell(word)}" for word in words[same:])
     return text[:start] + new + text[end:]

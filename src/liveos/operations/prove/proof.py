@@ -54,7 +54,8 @@ class Proof:
     """What was shown.
 
     ``marker_survived`` is None where nothing was to survive, or no second boot was made.
-    ``not_shown`` says in sentences what this proof does not cover.
+    ``not_shown`` says in sentences what this proof does not cover. ``image`` is the name of the
+    one that was asked for; None where that was not said.
     """
 
     target: Path
@@ -64,6 +65,7 @@ class Proof:
     marker_survived: bool | None
     problems: tuple[str, ...]
     not_shown: tuple[str, ...]
+    image: str | None = None
 
     @property
     def proved(self) -> bool:
@@ -75,6 +77,7 @@ def proof_document(proof: Proof) -> dict[str, Any]:
     """The proof in the shape that scripts rely on, but for the schema's name."""
     return {
         "target": str(proof.target),
+        "image": proof.image,
         "proved": proof.proved,
         "firmware": str(proof.firmware),
         "shown": str(proof.showing),

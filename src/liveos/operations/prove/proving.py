@@ -6,7 +6,7 @@ arguments that bring the shell exist only there.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from liveos.host.machine.firmware import FirmwareKind, find_uefi
 from liveos.host.machine.qemu import Accelerator, Attachment, Drive, Machine, best_accelerator
 from liveos.medium.inspect import inspect
 from liveos.medium.model import Medium
+from liveos.operations.guests.choices import Choice, choices, shown_entries
 from liveos.operations.guests.guest import BootFiles, Guest, Patience
 from liveos.operations.guests.kernel_words import PROOF_WORDS
 from liveos.operations.guests.layer import make_layer, patch_layer
@@ -29,7 +30,7 @@ from liveos.operations.guests.machine import (
 )
 from liveos.operations.guests.menu_edits import edit_menus, is_iso
 from liveos.operations.guests.typing import typeable
-from liveos.operations.prove.expectation import expect, has_encrypted_home
+from liveos.operations.prove.expectation import expect, has_encrypted_home, image_problems
 from liveos.operations.prove.mark import Mark
 from liveos.operations.prove.observation import Observation
 from liveos.operations.prove.proof import BootReport, Proof, Showing
@@ -46,10 +47,11 @@ class ProveRequest:
     ``attachment`` None is a CD for an ISO and a USB stick for anything else. ``showing`` None
     expects of everything but an ISO that it remembers, or that it reads and adds nothing where its
     menu says so. ``key`` opens an encrypted home. ``output`` takes logs and screenshots; None makes
-    a directory for them.
+    a directory for them. ``image`` names one of several; None is what starts by itself.
     """
 
     firmware: FirmwareKind = FirmwareKind.BIOS
+    image: str | None = None
     attachment: Attachment | None = None
     showing: Showing | None = None
     memory_mib: int = 2048
@@ -78,14 +80,18 @@ def prove(target: Path, request: ProveRequest, reporter: Reporter | None = None)
             )
     medium = _inspect(target)
     secret = None if request.key is None else typeable(request.key)
-    showing = request.showing or _default_showing(medium, from_iso=from_iso)
+    shown = shown_entries(target, request.firmware)
+    own = choices(medium, shown, request.firmware, request.image)
+    showing = request.showing or _default_showing(own, from_iso=from_iso)
     mark = Mark()
-    plan = rounds(showing, medium, request.firmware, mark)
-    judged = [_with_stick(medium, secret, each) for each in plan]
+    start = None if request.image is None else own[0].position
+    plan = rounds(showing, own, mark, start)
+    judged = [_with_stick(medium, secret, each, request.image) for each in plan]
     with workspace() as directory:
         boots, problems = _boot(target, request, judged, directory, reporter or NullReporter())
     return Proof(
         target=target,
+        image=request.image,
         firmware=request.firmware,
         showing=showing,
         boots=tuple(boots),
@@ -102,19 +108,25 @@ def _inspect(target: Path) -> Medium | None:
     return None
 
 
-def _default_showing(medium: Medium | None, *, from_iso: bool) -> Showing:
+def _default_showing(own: Sequence[Choice], *, from_iso: bool) -> Showing:
     if from_iso:
         return Showing.BOOTS
-    entries = [entry for image in (medium.images if medium else ()) for entry in image.entries[:1]]
-    return Showing.READ_ONLY if any(map(is_read_only, entries)) else Showing.REMEMBERS
+    reads = bool(own) and is_read_only(own[0].entry)
+    return Showing.READ_ONLY if reads else Showing.REMEMBERS
 
 
-def _with_stick(medium: Medium | None, secret: bytes | None, each: Round) -> Round:
+def _with_stick(
+    medium: Medium | None, secret: bytes | None, each: Round, image: str | None
+) -> Round:
     """The round, with a look first at whether the system uses what the stick has."""
 
     def judged(guest: Guest, seen: Observation) -> list[str]:
         expected = expect(medium, seen.cmdline)
-        return stick_problems(guest, seen, expected, secret) + each.task(guest, seen)
+        return [
+            *image_problems(seen.cmdline, image),
+            *stick_problems(guest, seen, expected, secret),
+            *each.task(guest, seen),
+        ]
 
     return replace(each, task=judged)
 

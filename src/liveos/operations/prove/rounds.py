@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The boots that a proof takes: which entry of the menu is started, and what is done then."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from liveos.errors import UnsupportedError
-from liveos.host.machine.firmware import FirmwareKind
-from liveos.medium.model import Entry, Firmware, Medium
+from liveos.medium.model import Entry
+from liveos.operations.guests.choices import Choice
 from liveos.operations.guests.guest import Guest
 from liveos.operations.prove.judgement import READ_ONLY_WORDS
 from liveos.operations.prove.mark import Mark
@@ -28,39 +28,40 @@ class Round:
 
 
 def rounds(
-    showing: Showing, medium: Medium | None, firmware: FirmwareKind, mark: Mark
+    showing: Showing, choices: Sequence[Choice], mark: Mark, start: int | None = None
 ) -> list[Round]:
     """The boots of a proof. The first leaves ``mark``, unless nothing is to be found again.
 
+    :param choices: the entries of the image that is to be proved.
+    :param start: which of the whole menu starts it as usual; None is what starts by itself.
     :raises UnsupportedError: the menu has no entry that does what is to be shown.
     """
     if showing is Showing.BOOTS:
-        return [Round(_only_look)]
+        return [Round(_only_look, start)]
     if showing is Showing.REMEMBERS:
-        return [Round(mark.leave), Round(mark.look)]
-    entries = _entries(medium, firmware)
+        return [Round(mark.leave, start), Round(mark.look, start)]
     if showing is Showing.READ_ONLY:
-        return _read_only(entries, mark)
+        return _read_only(choices, mark)
     if showing is Showing.NO_TRACE:
-        forgetful = _position(entries, "starts without memory", _is_forgetful)
+        forgetful = _position(choices, "starts without memory", _is_forgetful)
         lost = Mark()
         return [
             Round(lost.leave_no_trace, forgetful),
-            Round(_both(lost.look_for_no_trace, mark.leave)),
-            Round(mark.look),
+            Round(_both(lost.look_for_no_trace, mark.leave), start),
+            Round(mark.look, start),
         ]
-    reset = _position(entries, "empties the overlay", _resets)
+    reset = _position(choices, "empties the overlay", _resets)
     erased = Mark()
     return [
-        Round(erased.leave),
+        Round(erased.leave, start),
         Round(_both(erased.look_in_vain, mark.leave), reset),
-        Round(mark.look),
+        Round(mark.look, start),
     ]
 
 
-def _read_only(entries: list[Entry], mark: Mark) -> list[Round]:
+def _read_only(choices: Sequence[Choice], mark: Mark) -> list[Round]:
     """What is in the overlay is seen, and what is added to it is gone at the next start."""
-    position = _position(entries, "only reads the overlay", is_read_only)
+    position = _position(choices, "only reads the overlay", is_read_only)
     lost = Mark()
     return [
         Round(mark.leave, position, writable=True),
@@ -74,18 +75,10 @@ def is_read_only(entry: Entry) -> bool:
     return any(word in entry.options for word in READ_ONLY_WORDS)
 
 
-def _entries(medium: Medium | None, firmware: FirmwareKind) -> list[Entry]:
-    """What the menu of the only image lists to this firmware, in order."""
-    kind = Firmware.BIOS if firmware is FirmwareKind.BIOS else Firmware.UEFI
-    images = medium.images if medium is not None else ()
-    entries = [entry for image in images for entry in image.entries if entry.firmware is kind]
-    return entries if len(images) == 1 else []
-
-
-def _position(entries: Iterable[Entry], what: str, fits: Callable[[Entry], bool]) -> int:
-    for position, entry in enumerate(entries):
-        if fits(entry):
-            return position
+def _position(choices: Sequence[Choice], what: str, fits: Callable[[Entry], bool]) -> int:
+    for choice in choices:
+        if fits(choice.entry):
+            return choice.position
     raise UnsupportedError(
         f"no entry of the boot menu {what}", hint="sticks made by liveos install have one"
     )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import Key
 from liveos.medium.home.user import HomeUser
 
 NEW = ".new"
 """What the name of a home ends with until it is whole."""
+_OR_A_COPY = " or, where that is not possible, by a copy that takes its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ class ResizeHome:
         return f"Resize {self.place.name}"
 
     def __str__(self) -> str:
-        manner = "in place" if self.size >= self.old_size else "by a copy that takes its place"
-        return f"resize {self.place} from {self.old_size} to {self.size} bytes, {manner}"
+        copied = "" if isinstance(self.place.folder, PartitionFolder) else _OR_A_COPY
+        return f"resize {self.place} from {self.old_size} to {self.size} bytes, in place{copied}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +148,46 @@ class EncryptHome:
         )
 
 
-HomeStep = CreateHome | RemoveHome | ResizeHome | EncryptHome | WriteUpdate | RemoveUpdate
+@dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Make the filesystem of a plain home so small that it can be encrypted where it lies."""
+
+    place: FolderFile
+    size: int
+
+    @property
+    def title(self) -> str:
+        return f"Make room in {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"make the filesystem of {self.place} end before byte {self.size}, in place"
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptPartition:
+    """Encrypt a plain home where it lies, or go on with it; what is moved is read from there."""
+
+    place: FolderFile
+    encryption: Encryption
+    resumes: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Encrypt {self.place.name}"
+
+    def __str__(self) -> str:
+        key = f" opened by {self.encryption.key}" if self.encryption.key else ""
+        verb = "go on to encrypt" if self.resumes else "encrypt"
+        return f"{verb} {self.place} in place, in LUKS2 (UUID {self.encryption.uuid}{key})"
+
+
+HomeStep = (
+    CreateHome
+    | RemoveHome
+    | ResizeHome
+    | EncryptHome
+    | MakeRoom
+    | EncryptPartition
+    | WriteUpdate
+    | RemoveUpdate
+)

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from liveos.host.block.device import BlockDevice
 from liveos.host.tools import Command
 from liveos.host.volumes import Volume
 from liveos.medium.model import FileRef
@@ -79,6 +80,63 @@ class CreateImage:
     def __str__(self) -> str:
         replaced = " (replaces the unfinished one)" if self.replaces else ""
         return f"create {self.path}, {_exact(self.size)}, sparse{replaced}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDevice:
+    """Take a device over; it must still be the one that the plan was made for.
+
+    ``lent`` means that udisks2 opens it, and that whoever sits there may be asked.
+    """
+
+    path: Path
+    device: BlockDevice
+    lent: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Lock {self.path}"
+
+    def __str__(self) -> str:
+        sequence = "" if self.device.diskseq is None else f", disk sequence {self.device.diskseq}"
+        size = _exact(self.device.size)
+        lender = "let udisks2 open, and " if self.lent else ""
+        return f"{lender}lock {self.path}, if it still is {self.device.made_by}, {size}{sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDevice:
+    """Write a finished draft to the device that has been claimed, and compare; then remove it.
+
+    What is a hole in the draft is not written. First the ``regions`` of the device are wiped, as
+    `MakeUnbootable` does, and the first sector goes last.
+    """
+
+    draft: Path
+    path: Path
+    regions: tuple[tuple[int, int], ...]
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.path}"
+
+    def __str__(self) -> str:
+        ranges = ", ".join(f"{start}+{length}" for start, length in self.regions)
+        return f"wipe {self.path}: bytes {ranges}; write {self.draft} to it, compare, remove it"
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Let a finished device go, so that it can be pulled out."""
+
+    path: Path
+
+    @property
+    def title(self) -> str:
+        return f"Eject {self.path}"
+
+    def __str__(self) -> str:
+        return f"eject {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +360,7 @@ Step = (
     CheckSource
     | AwaitCheck
     | CreateImage
+    | ClaimDevice
     | MakeUnbootable
     | Run
     | MakeDirectories
@@ -315,6 +374,8 @@ Step = (
     | Remove
     | Sync
     | Publish
+    | WriteDevice
+    | Detach
 )
 
 

@@ -192,6 +192,19 @@ def test_a_partition(stick: Cut, key: Path, capsys: pytest.CaptureFixture[str]) 
     run("e2fsck", "-f", "-n", content())
     assert partition(stick, 4) == (offset, size)
 
+    assert home("resize", stick, "--size", "80M") == ExitStatus.DONE
+    assert noted(stick)["home"]["size"] == 80 * MIB
+    assert home("encrypt", stick, "--key-file", key) == ExitStatus.DONE
+    offset, size = partition(stick, 4)
+    assert size == 80 * MIB
+    assert opens(content(), KEY)
+    uuid = run("cryptsetup", "luksUUID", content()).decode().strip()
+    assert all(f"liveos.home=UUID={uuid}" in line.split() for line in lines(stick))
+    record = noted(stick)["home"]
+    assert record == {"path": None, "size": size, "uuid": uuid, "encrypted": True}
+    (stick.directory / "header").unlink()
+    run("e2fsck", "-f", "-n", decrypted(content(), KEY, stick.directory))
+
 
 def test_encrypting_brings_the_unit_that_asks(stick: Cut, key: Path) -> None:
     assert home("create", stick, "--size", "40M", "--plain") == ExitStatus.DONE

@@ -241,32 +241,38 @@ def test_an_image_is_reset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert not any(held.values())
 
 
-def test_sticks_of_others_are_left_to_their_owner(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_menus_of_others_get_the_words_alone(tmp_path: Path) -> None:
     stick = make_stick(tmp_path, beside=used_upper(tmp_path), ours=False)
-    before = stick.path.read_bytes()
-    assert overlay("create", stick) == ExitStatus.UNSUPPORTED
-    said = capsys.readouterr().err
-    assert f"rd.live.overlay=UUID={stick.uuid}:/{NAME}/{stick.overlay}" in said
-    assert "rd.live.overlay.overlayfs=1" in said
-    assert stick.path.read_bytes() == before
-    assert overlay("reset", stick) == ExitStatus.DONE
-    assert overlay("remove", stick) == ExitStatus.DONE  # no entry uses it
+    before = owners_menu(stick)
+    assert overlay("create", stick) == ExitStatus.DONE  # what is there is taken
+    place = f"rd.live.overlay=UUID={stick.uuid}:/{NAME}/{stick.overlay}"
+    end, words = f"rd.live.dir={NAME}", f"{place} rd.live.overlay.overlayfs=1"
+    assert owners_menu(stick) == before.replace(end, f"{end} {words}")
+    assert overlay("remove", stick) == ExitStatus.DONE
+    assert owners_menu(stick) == before
     assert_sound(stick)
     assert stick.names() == {"squashfs.img", "image.json"}
 
 
-def test_an_overlay_that_others_menus_use_is_not_removed(
+def owners_menu(stick: Stick) -> str:
+    return run("mtype", "-i", f"{stick.path}@@{stick.esp.offset}", "::/EFI/BOOT/grub.cfg").decode()
+
+
+def test_menus_of_others_that_are_not_plain_are_left_to_their_owner(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    uuid = "6c697665-6f73-4000-8000-00000000002a"
-    word = f"rd.live.overlay=UUID={uuid}:/{NAME}/overlay-LIVE-{uuid}"
-    stick = make_stick(tmp_path, beside=used_upper(tmp_path), ours=False, words=(word,))
-    before = stick.path.read_bytes()
-    assert overlay("remove", stick) == ExitStatus.UNSUPPORTED
-    assert word in capsys.readouterr().err
-    assert stick.path.read_bytes() == before
+    stick = make_stick(tmp_path, beside=used_upper(tmp_path), ours=False)
+    menu = owners_menu(stick)
+    elsewhere = f"set where={stick.uuid}\n" + menu.replace(f"UUID={stick.uuid}", "UUID=$where")
+    text = elsewhere.replace(f"rd.live.dir={NAME}", "rd.live.dir=$dir").encode()
+    where = f"{stick.path}@@{stick.esp.offset}"
+    run("mcopy", "-o", "-i", where, "-", "::/EFI/BOOT/grub.cfg", stdin=text)
+    left = stick.path.read_bytes()
+    assert overlay("create", stick) == ExitStatus.UNSUPPORTED
+    said = capsys.readouterr().err
+    assert f"rd.live.overlay=UUID={stick.uuid}:/{NAME}/{stick.overlay}" in said
+    assert "rd.live.overlay.overlayfs=1" in said
+    assert stick.path.read_bytes() == left
 
 
 @pytest.mark.parametrize("part", ["live", "live.img"])

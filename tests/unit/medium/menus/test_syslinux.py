@@ -112,3 +112,58 @@ def test_any_directives_make_a_menu(lines: list[str]) -> None:
     menu = "\n".join(lines)
     found = parse(menu, CFG, read=lambda _: menu)
     assert len([entry for entry in found.entries if entry.default]) == bool(found.entries)
+
+
+MULTI = """\
+default vesamenu.c32
+label Rescue
+  menu label ^Go to Rescue ~Nested menu
+  kernel vesamenu.c32
+  append /Rescue/syslinux/syslinux.cfg
+label linux
+  menu default
+  kernel vmlinuz
+"""
+SUB = """\
+label linux
+  menu label Start
+  menu default
+  kernel /Rescue/syslinux/vmlinuz
+menu begin ^More
+label basic
+  kernel other
+menu end
+label multimain
+  menu label Return
+  kernel vesamenu.c32
+  append /isolinux/isolinux.cfg
+"""
+
+
+def test_a_menu_behind_an_entry_stands_below_its_title() -> None:
+    files = {"/Rescue/syslinux/syslinux.cfg": SUB}
+    menu = parse(MULTI, CFG, read=files.get)
+    found = [(each.submenu, each.title, each.kernel, each.default) for each in menu.entries]
+    around = "Go to Rescue ~Nested menu"
+    assert found == [
+        ((around,), "Start", "/Rescue/syslinux/vmlinuz", False),
+        # doc/menu.txt: the directory stays that of the first menu.
+        ((around, "More"), "basic", "/isolinux/other", False),
+        ((around,), "Return", None, False),
+        ((), "linux", "/isolinux/vmlinuz", True),
+    ]
+    assert [each.menu for each in menu.entries] == [*["/Rescue/syslinux/syslinux.cfg"] * 3, CFG]
+    assert menu.missing == ()
+
+
+def test_a_menu_behind_an_entry_that_is_not_there() -> None:
+    menu = parse(MULTI, CFG)
+    assert menu.missing == ("/Rescue/syslinux/syslinux.cfg",)
+    assert [each.command for each in menu.entries] == ["vesamenu.c32", "kernel"]
+
+
+def test_menus_that_lead_to_each_other_end() -> None:
+    files = {f"/isolinux/{name}": f"label x\nkernel menu.c32\nappend {other}\n"
+             for name, other in (("a", "b"), ("b", "a"))}  # fmt: skip
+    menu = parse("label x\nkernel menu.c32\nappend a\n", CFG, read=files.get)
+    assert [each.options for each in menu.entries] == [("a",)]

@@ -7,15 +7,17 @@ import pytest
 
 from liveos.errors import NotPermittedError, UnsupportedError
 from liveos.formats.exception_store import Usage
+from liveos.host.mounts import parse_mounts
 from liveos.medium.model import PersistenceKind
 from liveos.medium.overlay.check import StoreState
 from liveos.medium.overlay.live import (
     SnapshotTable,
+    _no_snapshot,
     live_status,
-    parse_mounts,
     parse_table,
     with_kernels_word,
 )
+from liveos.medium.overlay.live_words import asked_overlay
 from liveos.medium.overlay.status import OverlayStatus
 from tests.data.snapshot_cases import recordings
 
@@ -137,6 +139,36 @@ def test_overlayfs(tmp_path: Path, around: str, kind: PersistenceKind, codes: li
     assert status.filesystem == around.partition(" ")[0]
     assert status.free_size
     assert [each.code for each in status.warnings] == codes
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "codes"),
+    [
+        ("root=live:LABEL=X rd.live.image quiet", []),
+        ("root=live:LABEL=X rd.live.overlay=UUID=1-2:/LiveOS/overlay-A", ["not-used"]),
+        ("rd.live.overlay=UUID=1-2:/o rd.live.overlay.readonly rd.overlay.readonly", ["read-only"]),
+        ("rd.live.overlay=UUID=1-2:/o rd.overlay.readonly=0", ["not-used"]),
+        ("rd.live.overlay=none rd.overlay=1", []),
+    ],
+)
+def test_what_the_kernel_line_asks_for_is_compared(
+    tmp_path: Path, cmdline: str, codes: list[str]
+) -> None:
+    root = system(tmp_path, SNAPSHOT_ROOT)
+    (root / "proc/cmdline").write_text(f"BOOT_IMAGE=/vmlinuz {cmdline}\n")
+    with_snapshot(root, "/overlay (deleted)")
+    put_store(root / "dev/loop2")
+    assert [each.code for each in live_status(root).warnings] == ["temporary", *codes]
+
+
+def test_the_last_word_of_the_kernel_line_counts() -> None:
+    words = ("overlay=UUID=1:/a", "quiet", "rd.live.overlay=LABEL=B")
+    assert asked_overlay(words) == "LABEL=B"
+
+
+def test_a_thin_pool_is_no_overlay() -> None:
+    assert "thin pool" in _no_snapshot("0 67108864 thin 254:1 0\n").message
+    assert "itself" in _no_snapshot("0 8 linear 7:1 0\n").message
 
 
 @pytest.mark.parametrize("mountinfo", [PLAIN_ROOT, CONTAINER_ROOT, ""])

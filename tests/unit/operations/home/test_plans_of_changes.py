@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is decided about a home that is there, and about partitions, before anything is done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,18 +9,29 @@ from uuid import UUID
 import pytest
 
 from liveos.errors import LiveosError, NoSpaceError, RefusedError, UnsupportedError
+from liveos.formats.binary import ByteSource
+from liveos.formats.encryption_mark import Mark, room_of
+from liveos.host.folders.folder import FolderFile
 from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import HEADER_SIZE, private_key
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import LiveSystem
+from liveos.medium.home.status import home_status
 from liveos.medium.model import MediumKind, Partition
 from liveos.medium.scene import Scene
 from liveos.medium.stores import HOME_TYPE
 from liveos.operations.home.plans import create, encrypt, resize
-from liveos.operations.home.plans.existing import is_for_key, with_key
+from liveos.operations.home.plans.existing import goes_on, is_for_key, with_key
 from liveos.operations.home.plans.partition import choose_partition
 from liveos.operations.plan import plan_document
-from liveos.operations.steps.home import CreateHome, EncryptHome, ResizeHome
+from liveos.operations.steps.home import (
+    CreateHome,
+    EncryptHome,
+    Encryption,
+    EncryptPartition,
+    MakeRoom,
+    ResizeHome,
+)
 from liveos.operations.steps.stick import Run
 from liveos.sizes import parse_size
 from tests.unit.formats.test_luks import LUKS2
@@ -71,7 +82,6 @@ def test_the_size_that_it_has() -> None:
         (found(), "64M", UnsupportedError, "no home"),
         (plain(), "1065M", NoSpaceError, "would be added"),
         (plain(), "31M", NoSpaceError, "too small"),
-        (plain(place=Place(room=39 * MIB)), "40M", NoSpaceError, "copy"),
         (plain(place=Place(most=(4 << 30) - 1, room=9 << 30)), "4G", NoSpaceError, "4294967295"),
         (found(source=Padded(b"", 64 * MIB)), "80M", UnsupportedError, "no ext4"),
     ],
@@ -177,9 +187,74 @@ def test_a_home_in_a_partition_by_its_uuid() -> None:
     assert step.size == 100 * MIB
     assert any(f"liveos.home=UUID={UUID_2}" in note for note in plan.notes)
     assert "sfdisk" in {tool.name for tool in plan.needs}
-    folder = PartitionFolder(Path("stick.img"), 512 * MIB, 100 * MIB, 4, filled=True)
-    there = plain(place=folder)  # type: ignore[arg-type] # any folder will do
-    with pytest.raises(UnsupportedError, match="partition"):
-        resize.plan(there, "stick", parse_size("50M"))
-    with pytest.raises(UnsupportedError, match="partition"):
-        encrypt.plan(there, "stick", UUID_1)
+
+
+def partition(room: int = 0, source: ByteSource | None = None) -> OpenHome:
+    """A plain home in one, of 64 MiB, with ``room`` bytes behind it."""
+    folder = PartitionFolder(Path("stick.img"), 512 * MIB, 64 * MIB, 4, filled=True, room=room)
+    place = FolderFile(folder, folder.name)
+    source = source or Padded(BARE_EXT4, 64 * MIB)
+    return replace(plain(partition="x"), place=place, source=source)
+
+
+@pytest.mark.parametrize(("wish", "size"), [("rest", 104), ("100M", 100), ("50%", 52), ("40M", 40)])
+def test_sizes_of_a_partition(wish: str, size: int) -> None:
+    plan = resize.plan(partition(room=40 * MIB), "stick", parse_size(wish))
+    (step,) = plan.steps
+    assert isinstance(step, ResizeHome)
+    assert (step.old_size, step.size, step.stale) == (64 * MIB, size * MIB, False)
+    assert str(step).endswith("in place")
+    assert not plan.destroys
+
+
+def test_a_partition_is_not_larger_than_what_is_behind_it() -> None:
+    with pytest.raises(NoSpaceError, match="belong to no other partition") as raised:
+        resize.plan(partition(room=8 * MIB), "stick", parse_size("73M"))
+    assert "72M" in str(raised.value.hint)
+
+
+def test_encrypting_a_partition() -> None:
+    """The words change when there is room, and before nobody finds the plain home any more."""
+    home = partition()
+    plan = encrypt.plan(home, "stick", UUID_1)
+    assert plan.steps == (
+        MakeRoom(home.place, room_of(64 * MIB)),
+        EncryptPartition(home.place, Encryption(UUID_1)),
+    )
+    assert any(f"UUID={UUID_1}" in note for note in plan.notes)
+    assert not goes_on(plan)
+    assert {tool.name for tool in plan.needs} >= {"cryptsetup", "resize2fs", "e2fsck"}
+    with private_key("the key file k", b"geheim") as key:
+        assert "the key file k" in str(with_key(plan, key).steps[-1])
+
+
+def begun() -> OpenHome:
+    mark = Mark.of(UUID_2, 20 * MIB, 64 * MIB)
+    return partition(source=Padded(mark.pack(), 64 * MIB))
+
+
+def test_what_was_begun_goes_on() -> None:
+    plan = encrypt.plan(begun(), "stick", UUID_1)
+    (step,) = plan.steps
+    assert step == EncryptPartition(begun().place, Encryption(UUID_2), resumes=True)
+    assert "go on" in str(step)
+    assert goes_on(plan)
+
+
+def test_what_was_begun_is_nothing_else_yet() -> None:
+    status = home_status(begun())
+    assert (status.kind, status.uuid, status.size) == ("encrypting", str(UUID_2), 64 * MIB)
+    (warning,) = status.warnings
+    assert warning.code == "unfinished-encryption"
+    with pytest.raises(RefusedError, match="not finished") as raised:
+        resize.plan(begun(), "stick", parse_size("70M"))
+    assert raised.value.hint == "liveos home encrypt stick goes on with it"
+
+
+def test_a_partition_too_small_or_an_image_that_cannot_open_it() -> None:
+    small = replace(partition(), source=Padded(BARE_EXT4, 33 * MIB))
+    with pytest.raises(NoSpaceError, match="must be free"):
+        encrypt.plan(small, "stick", UUID_1)
+    closed = replace(partition(), system=LiveSystem(systemd=257))
+    with pytest.raises(UnsupportedError, match="cryptsetup"):
+        encrypt.plan(closed, "stick", UUID_1)

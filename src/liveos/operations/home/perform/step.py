@@ -5,13 +5,16 @@ from typing import assert_never
 
 from liveos.operations.home.perform.create import create_home
 from liveos.operations.home.perform.encrypt import encrypt_home
+from liveos.operations.home.perform.encrypt_partition import encrypt_partition, make_room
 from liveos.operations.home.perform.remove import remove_home
 from liveos.operations.home.perform.resize import resize_home
-from liveos.operations.home.perform.updates import remove_update, write_update
+from liveos.operations.home.perform.updates import perform_update
 from liveos.operations.steps.home import (
     CreateHome,
     EncryptHome,
+    EncryptPartition,
     HomeStep,
+    MakeRoom,
     RemoveHome,
     RemoveUpdate,
     ResizeHome,
@@ -31,9 +34,11 @@ def perform_home_step(step: HomeStep, reporter: Reporter) -> None:
             resize_home(step, reporter)
         case EncryptHome():
             encrypt_home(step, reporter)
-        case WriteUpdate():
-            write_update(step)
-        case RemoveUpdate():
-            remove_update(step)
+        case MakeRoom():
+            make_room(step, reporter)
+        case EncryptPartition():
+            encrypt_partition(step, reporter)
+        case WriteUpdate() | RemoveUpdate():
+            perform_update(step)
         case _:
             assert_never(step)

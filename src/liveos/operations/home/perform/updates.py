@@ -6,7 +6,16 @@ from liveos.operations.menus.perform import replace_text
 from liveos.operations.steps.home import NEW, RemoveUpdate, WriteUpdate
 
 
-def write_update(step: WriteUpdate) -> None:
+def perform_update(step: WriteUpdate | RemoveUpdate) -> None:
+    """A power cut leaves what was there, or what is to be."""
+    if isinstance(step, WriteUpdate):
+        _write(step)
+        return
+    with held(step.place):
+        step.place.folder.remove(step.place.name)
+
+
+def _write(step: WriteUpdate) -> None:
     """A power cut leaves the old file, or none, or the new one."""
     place, content = step.place, step.text.encode()
     folder, part = place.folder, place.name + NEW
@@ -21,8 +30,3 @@ def write_update(step: WriteUpdate) -> None:
             folder.publish(part, place.name)
             return
     replace_text(place, content)
-
-
-def remove_update(step: RemoveUpdate) -> None:
-    with held(step.place):
-        step.place.folder.remove(step.place.name)

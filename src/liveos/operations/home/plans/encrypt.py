@@ -4,8 +4,10 @@
 from uuid import UUID
 
 from liveos.errors import NoSpaceError, RefusedError, UnsupportedError
+from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import HEADER_SIZE
 from liveos.medium.home.locate import OpenHome
+from liveos.operations.home.plans import encrypt_partition
 from liveos.operations.home.plans.existing import left_over, require_home, tools
 from liveos.operations.home.plans.mounting import notes_on, preparations
 from liveos.operations.home.plans.record import home_facts, noted
@@ -22,16 +24,20 @@ _REMAINS = (
 def plan(found: OpenHome, spec: str, uuid: UUID) -> Plan:
     """A plain home becomes an encrypted one with the same files, larger by the LUKS header.
 
+    One in a partition cannot become larger; with one that was begun, it goes on.
+
     :param uuid: of the LUKS volume.
     :raises RefusedError: it is encrypted already.
     :raises UnsupportedError: there is no home, or the image could not open it.
     :raises NoSpaceError: there is no room for the copy.
     """
-    status = require_home(found, spec)
+    status = require_home(found, spec, finished=False)
     if status.kind == "encrypted":
         raise RefusedError(
             f"{found.place} is encrypted", hint="cryptsetup luksChangeKey changes its passphrase"
         )
+    if isinstance(found.place.folder, PartitionFolder):
+        return encrypt_partition.plan(found, status, uuid)
     mounting = found.mounting(encrypted=True)
     if not mounting.works:
         raise UnsupportedError(

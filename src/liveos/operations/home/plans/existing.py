@@ -4,32 +4,37 @@
 import shlex
 from dataclasses import replace
 
-from liveos.errors import UnsupportedError
+from liveos.errors import RefusedError, UnsupportedError
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.partition import PartitionFolder
 from liveos.host.luks import Key
 from liveos.host.tools import CRYPTSETUP, DEBUGFS, E2FSCK, MTOOLS, RESIZE2FS, Tool
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import HomeStatus, home_status
 from liveos.operations.plan import AnyStep, Plan
-from liveos.operations.steps.home import NEW, EncryptHome, ResizeHome
+from liveos.operations.steps.home import NEW, EncryptHome, EncryptPartition, ResizeHome
 
 _EXT = frozenset({"ext2", "ext3", "ext4"})
 
 
-def require_home(found: OpenHome, spec: str) -> HomeStatus:
-    """:raises UnsupportedError: there is no home, or none that could be worked on."""
+def require_home(found: OpenHome, spec: str, *, finished: bool = True) -> HomeStatus:
+    """The facts of a home that can be worked on.
+
+    :raises UnsupportedError: there is none.
+    :raises RefusedError: its encryption is not ``finished``.
+    """
     status = home_status(found)
     if status.size is None:
         raise UnsupportedError(
             f"{spec}: the image {found.image.name} has no home of its own",
             hint=f"liveos home create {shlex.quote(spec)} --size SIZE makes one",
         )
-    if isinstance(found.place.folder, PartitionFolder):
-        raise UnsupportedError(
-            f"{found.place} is a partition, and liveos changes homes in files only",
-            hint="start the image, and change the partition there",
-        )
+    if status.kind == "encrypting":
+        if finished:
+            raise RefusedError(
+                f"{found.place}: its encryption was begun and is not finished",
+                hint=f"liveos home encrypt {shlex.quote(spec)} goes on with it",
+            )
+        return status
     if status.kind != "encrypted" and status.filesystem not in _EXT:
         raise UnsupportedError(
             f"{found.place} holds {status.filesystem or 'nothing that is known'}, no ext4",
@@ -59,7 +64,7 @@ def with_key(plan: Plan, key: Key) -> Plan:
 def _with_key(step: AnyStep, key: Key) -> AnyStep:
     if isinstance(step, ResizeHome):
         return replace(step, key=key)
-    if isinstance(step, EncryptHome):
+    if isinstance(step, EncryptHome | EncryptPartition):
         return replace(step, encryption=replace(step.encryption, key=key))
     return step
 
@@ -67,3 +72,8 @@ def _with_key(step: AnyStep, key: Key) -> AnyStep:
 def is_for_key(plan: Plan) -> bool:
     """Whether the plan needs the key of an encrypted home."""
     return any(isinstance(step, ResizeHome) and step.encrypted for step in plan.steps)
+
+
+def goes_on(plan: Plan) -> bool:
+    """Whether the plan finishes what was begun with a key that is known."""
+    return any(isinstance(step, EncryptPartition) and step.resumes for step in plan.steps)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.mounting import Mounting
 from liveos.medium.home.words import is_home_word, leaves_home_closed
+from liveos.operations.menus import owners
 from liveos.operations.menus.change import change_words
 from liveos.operations.steps.home import RemoveUpdate, WriteUpdate
 from liveos.operations.steps.menus import ReplaceMenu
@@ -37,20 +38,24 @@ def notes_on(found: OpenHome, mounting: Mounting) -> Iterator[str]:
     yield f"at boot: {mounting.reason}"
     if mounting.missing:
         words = " ".join(mounting.missing)
-        if found.menu is None:
+        if found.menu is None and found.owners.problem is not None:
+            yield f"its boot menus are their owner's to change: {found.owners.problem}"
             yield f"add to the kernel line of each boot entry: {words}"
         else:
             yield f"each boot entry that keeps changes gets on its kernel line: {words}"
 
 
 def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[ReplaceMenu]:
+    def drop(word: str) -> bool:
+        return is_home_word(word) and word not in words
+
+    def only(line: tuple[str, ...]) -> bool:
+        return not leaves_home_closed(line)
+
     if found.menu is None:
+        if found.owners.problem is None:
+            yield from owners.changed(found.owners, owners.Words(words, drop, only))
         return
-    text = change_words(
-        found.menu,
-        add=words,
-        drop=lambda word: is_home_word(word) and word not in words,
-        only=lambda line: not leaves_home_closed(line),
-    )
+    text = change_words(found.menu, add=words, drop=drop, only=only)
     if text != found.menu.text:
         yield ReplaceMenu(found.menu.place, text)

@@ -8,13 +8,12 @@ from liveos.host.folders.partition import PartitionFolder
 from liveos.host.tools import SFDISK, Command
 from liveos.medium.model import MediumKind
 from liveos.medium.scene import Scene
-from liveos.medium.stores import HOME_TYPE, home_partition
+from liveos.medium.stores import BACKUP_TABLE, HOME_TYPE, home_partition
 from liveos.operations.steps.stick import Run
 from liveos.sizes import Size, format_size
 
 _MIB = 1 << 20
 _ALIGNMENT = 4 * _MIB
-_BACKUP_TABLE = _MIB
 _GUID_LENGTH = 36  # types of MBR partitions are numbers
 
 
@@ -43,7 +42,7 @@ def choose_partition(
         )
     start = max(each.offset + each.size for each in scene.partitions)
     start = -(-start // _ALIGNMENT) * _ALIGNMENT
-    room = max(0, scene.size - _BACKUP_TABLE - start) // _ALIGNMENT * _ALIGNMENT
+    room = max(0, scene.size - BACKUP_TABLE - start) // _ALIGNMENT * _ALIGNMENT
     wanted = size.of(room, left=room) // _ALIGNMENT * _ALIGNMENT
     if wanted > room or wanted < least:
         raise NoSpaceError(

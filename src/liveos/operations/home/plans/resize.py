@@ -3,6 +3,7 @@
 
 from liveos.errors import NoSpaceError
 from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.folders.partition import PartitionFolder
 from liveos.medium.home.locate import OpenHome
 from liveos.medium.home.status import HomeStatus
 from liveos.operations.home.plans.existing import left_over, require_home, tools
@@ -17,7 +18,7 @@ _SPARE = 4 * _MIB
 
 
 # A run that was cut off may have left the old filesystem in the longer file.
-_SAME = "the file has that size already; its filesystem is made to fill it"
+_SAME = "it has that size already; its filesystem is made to fill it"
 
 
 def plan(found: OpenHome, spec: str, size: Size) -> Plan:
@@ -52,7 +53,7 @@ def plan(found: OpenHome, spec: str, size: Size) -> Plan:
 def _size(found: OpenHome, old: int, wish: Size) -> int:
     folder = found.place.folder
     room, limit = folder.free() + old, folder.limit()
-    left = max(0, room - _SPARE)
+    left = max(0, room - (0 if isinstance(folder, PartitionFolder) else _SPARE))
     if limit is not None and wish.bytes is None:
         left = min(left, limit)
     size = wish.of(room, left=left) // _MIB * _MIB
@@ -70,19 +71,25 @@ def _size(found: OpenHome, old: int, wish: Size) -> int:
 
 
 def _require_room(found: OpenHome, status: HomeStatus, old: int, new: int) -> None:
-    """Growing needs what is added, but a whole copy on FAT; shrinking needs room for a copy."""
+    """Growing needs what is added, but a whole copy on FAT, where shrinking needs one, too."""
     folder, free = found.place.folder, found.place.folder.free()
-    whole = new < old or isinstance(folder, FatFolder)
-    needed = new if whole else new - old
     if new < old and status.used_size is not None and status.used_size > new:
         raise NoSpaceError(
             f"{found.place} has {format_size(status.used_size)} in use, which do not fit into"
             f" {format_size(new)}",
             hint="delete files in there, or choose a larger size",
         )
-    if new != old and needed > free:
-        why = "a copy of the new size beside the old home" if whole else "what would be added"
+    needed = new if isinstance(folder, FatFolder) and new != old else new - old
+    if needed <= free:
+        return
+    if isinstance(folder, PartitionFolder):
         raise NoSpaceError(
-            f"{folder} has {format_size(free)} free, and {why} needs {format_size(needed)}",
-            hint="choose another size, or make room there",
+            f"{format_size(free)} behind {found.place} belong to no other partition, and"
+            f" {format_size(needed)} would be added",
+            hint=f"the largest home that is possible here is {(old + free) // _MIB}M",
         )
+    why = "a copy of the new size beside the old home" if needed == new else "what would be added"
+    raise NoSpaceError(
+        f"{folder} has {format_size(free)} free, and {why} needs {format_size(needed)}",
+        hint="choose another size, or make room there",
+    )

@@ -4,6 +4,7 @@
 import posixpath
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,19 +32,24 @@ from liveos.report import Reporter
 
 _LABEL = "security.selinux"
 _WORK_IN_IMAGE = f"/{WORK}"
+_PART = 16 * 1500  # sixteenths of blocks: well within a journal of 16 MiB
 
 
-def write_directory(overlay: OpenOverlay, place: FolderFile, reporter: Reporter) -> None:
+def write_directory(
+    overlay: OpenOverlay, place: FolderFile, reporter: Reporter, *, at_once: bool = True
+) -> None:
     """The upper directory at ``place``, and ``ovlwork`` beside it if there is none.
 
-    All of it is one transaction: a power cut leaves nothing of it, or everything.
+    All of it is one transaction: a power cut leaves nothing of it, or everything. Where that is
+    of no account, it need not be done ``at_once``, and any journal is large enough.
     """
     folder = place.folder
     assert isinstance(folder, Ext4Folder)
     items = upper_of(overlay, posixpath.join(folder.directory, place.name))
     work = posixpath.join(folder.directory, WORK)
     new = items if _is_there(folder.volume, work) else [*items, _work_item(items[0], work)]
-    _write(folder.volume, new, reporter)
+    for part in [new] if at_once else _parts(new):
+        _write(folder.volume, part, reporter)
 
 
 def write_image(overlay: OpenOverlay, place: FolderFile, size: int, reporter: Reporter) -> None:
@@ -76,6 +82,25 @@ def _write(volume: Ext4Volume, items: Sequence[TreeItem], reporter: Reporter) ->
     )
     with _reader(volume) as fs:
         _require_equal(items, fs)
+
+
+def _parts(items: Sequence[TreeItem]) -> Iterator[Sequence[TreeItem]]:
+    """The items, in an order in which some after some can be written; all names of a file at once.
+
+    An inode takes a sixteenth of a block of 4 KiB, a directory or a long link a block besides.
+    """
+    names = Counter(item.key for item in items)
+    part, weight = list[TreeItem](), 0
+    for item in items:
+        if names[item.key] == 1:
+            part.append(item)
+            weight += 17 if item.is_directory or item.target else 1
+        if weight >= _PART:
+            yield part
+            part, weight = [], 0
+    part += (item for item in items if names[item.key] > 1)
+    if part:
+        yield part
 
 
 @contextmanager

@@ -91,6 +91,7 @@ def _make_store(step: MakeStore) -> None:
     new = unused(step.place)
     with new.folder.create(new.name, step.size):
         _reserve(new, step.size)
+    keep_private(new.folder, new.name)
     _published(step.place)
 
 

@@ -40,7 +40,7 @@ from liveos.operations.steps.convert import (
 from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
 from liveos.operations.steps.overlay import Subject
 from liveos.operations.steps.whole_overlay import WORK, leftovers, unused
-from liveos.sizes import Size, format_size
+from liveos.sizes import Size, counted, format_size
 
 KINDS = (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY, PersistenceKind.IMAGE)
 
@@ -217,9 +217,10 @@ def _noted_kind(found: Installation) -> object:
 def _notes(
     found: Installation, overlay: OpenOverlay, to: PersistenceKind, needs: Needs
 ) -> tuple[str, ...]:
-    what = f"{needs.files} files and directories with {format_size(needs.stored)}"
+    files = counted(needs.files, "file or directory", "files and directories")
+    what = f"{files} with {format_size(needs.stored)} to be moved"
     notes = [
-        f"{what} are moved; the old overlay is removed when the new one is whole",
+        f"{what}; the old overlay is removed when the new one is whole",
     ]
     if needs.scratch:
         work = format_size(needs.scratch)

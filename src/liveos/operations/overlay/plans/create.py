@@ -59,6 +59,8 @@ def plan(found: Installation, wish: OverlayWish) -> Plan:
     require_menus(found)
     if _is_unnoted(found):
         return _noting(found)
+    if _is_unfinished(found):
+        return _finishing(found)
     there = _unused_overlay(found)
     kind = there.kind if there else _kind(found, wish)
     if kind not in _LATE_KINDS:
@@ -93,6 +95,21 @@ def _noting(found: Installation) -> Plan:
     return Plan(title=f"note the overlay of {found.image.name}", steps=steps, needs=(DEBUGFS,))
 
 
+def _is_unfinished(found: Installation) -> bool:
+    """Whether a run was cut off before it had changed the last menu of another maker."""
+    overlay = found.image.overlay
+    if found.menu is not None or overlay is None or found.owners.problem is not None:
+        return False
+    there = overlay.path == found.installed.overlay_path and found.installed.overlay is not None
+    return there and bool(changes_of_words(found, found.installed, overlay.size))
+
+
+def _finishing(found: Installation) -> Plan:
+    steps = changes_of_words(found, found.installed, None)
+    title = f"let every boot menu use the overlay of {found.image.name}"
+    return Plan(title=title, steps=steps, needs=(DEBUGFS, MTOOLS))
+
+
 def _unused_overlay(found: Installation) -> Overlay | None:
     """An overlay at the right place that the menu does not lead to."""
     overlay, words = found.image.overlay, shlex.quote(found.spec)
@@ -114,11 +131,20 @@ def _unused_overlay(found: Installation) -> Overlay | None:
 
 def _kind(found: Installation, wish: OverlayWish) -> PersistenceKind:
     try:
-        return choose_kind(found.image, wish.kind)
+        kind = choose_kind(found.image, wish.kind)
+        if kind is not PersistenceKind.DIRECTORY or found.volume.filesystem != "vfat":
+            return kind
+        if wish.kind is None:
+            return choose_kind(found.image, PersistenceKind.IMAGE)
     except UnsupportedError as error:
         raise UnsupportedError(
             error.message, hint="liveos inspect shows which kinds the image can use"
         ) from error
+    raise UnsupportedError(
+        f"{found.folder} is on FAT, which keeps neither owners nor attributes: no directory for"
+        " OverlayFS can lie there",
+        hint="choose --kind image, which is a file with an ext4 in it",
+    )
 
 
 def _require_match(found: Installation, there: Overlay | None, wish: OverlayWish) -> None:
@@ -145,9 +171,10 @@ def _words(installed: Installed) -> list[str]:
 
 
 def _require_menu(found: Installation, installed: Installed, words: str) -> None:
-    if found.menu is None:
+    if found.menu is None and found.owners.problem is not None:
         raise UnsupportedError(
-            f"{found.spec} was not made by liveos, and its boot menu is its owner's to change",
+            f"{found.spec} was not made by liveos, and its boot menu is its owner's to change:"
+            f" {found.owners.problem}",
             hint=f"make {installed.overlay_path} there by hand, and add to the kernel line of the"
             f" boot entry: {words}",
         )

@@ -55,7 +55,7 @@ def plan(found: Installation) -> Plan:
 
 def _words(found: Installation) -> tuple[MenuStep, ...]:
     """The steps by which the menu forgets the overlay."""
-    if found.menu is not None:
+    if found.menu is not None or found.owners.problem is None:
         forgetful = replace(found.installed, overlay=None, readonly=False)
         return changes_of_words(found, forgetful, None)
     if found.installed.overlay is not None:
@@ -63,7 +63,8 @@ def _words(found: Installation) -> tuple[MenuStep, ...]:
         without = boot_options((), replace(found.installed, overlay=None, readonly=False))
         words = " ".join(word for word in with_it if word not in without)
         raise UnsupportedError(
-            f"{found.spec} was not made by liveos, and its boot menu is its owner's to change",
+            f"{found.spec} was not made by liveos, and its boot menu is its owner's to change:"
+            f" {found.owners.problem}",
             hint=f"remove from the kernel lines of its boot entries: {words}; then try again",
         )
     return ()

@@ -4,11 +4,13 @@
 import json
 
 from liveos.errors import UnsupportedError
+from liveos.formats.binary import FormatError
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.installation import Installation, Record
 from liveos.medium.installed import Installed
 from liveos.medium.memory_warnings import named_overlay
 from liveos.medium.menus.grub_places import kernel_lines
+from liveos.operations.menus import owners
 from liveos.operations.menus.change import remembering
 from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
 from liveos.operations.steps.whole_overlay import leftovers, unused
@@ -28,10 +30,13 @@ def changes_of_words(
 ) -> tuple[MenuStep, ...]:
     """The steps after which the stick starts as ``installed`` says, and its record says so.
 
-    ``size`` is that of the overlay, in bytes; None where it has none. The menu must be ours; one
-    that is to forget, and does not remember, stays as it is.
+    ``size`` is that of the overlay, in bytes; None where it has none. A menu of ours that is to
+    forget, and does not remember, stays as it is. Menus of others change on their lines alone.
+
+    :raises UnsupportedError: what menus of others would do then is not certain.
     """
-    assert found.menu is not None
+    if found.menu is None:
+        return owners.remembering(found.owners, installed)
     text = found.menu.text
     if installed.overlay is not None or any(map(named_overlay, found.menu.entries)):
         text = remembering(found.menu, installed)
@@ -61,12 +66,18 @@ def _noted(
 
 
 def room_for(place: FolderFile) -> int:
-    """The bytes that a new overlay can have: a half-made one makes room before."""
+    """The bytes that a new overlay can have: a half-made one makes room before.
+
+    On FAT, of one that a power cut has left without all of its clusters nobody knows how much.
+    """
     folder, old = place.folder, unused(place)
     if old.name not in folder.names():
         return folder.free()
-    with old.open() as file:
-        return folder.free() + file.size
+    try:
+        with old.open() as file:
+            return folder.free() + file.size
+    except FormatError:
+        return folder.free()
 
 
 def rubbish(found: Installation) -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``liveos install --add``: what is different when the stick has images already."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liveos.errors import UsageError
+
+if TYPE_CHECKING:
+    from liveos.medium.home.mounting import LiveSystem
+    from liveos.medium.sources import Source
+    from liveos.operations.install import InstallRequest
+    from liveos.operations.plan import Plan
+
+
+def require_new_stick_alone(said: Mapping[str, bool]) -> None:
+    """:raises UsageError: one of the options that are about a whole stick is given."""
+    for name, is_said in said.items():
+        if is_said:
+            raise UsageError(
+                f"{name} is about a new stick, and --add leaves the one that is there as it is",
+                hint=f"leave out {name}, or --add",
+            )
+
+
+def plan_addition(
+    request: "InstallRequest", words: str, targets: list[Path], name: str | None
+) -> "Plan":
+    """What would be done; without a ``name`` the image is called after its source."""
+    from liveos.host.target import look_at
+    from liveos.medium.running import require_other_disk
+    from liveos.medium.sources import find_source
+    from liveos.medium.stick import open_stick
+    from liveos.operations.images.names import default_name
+    from liveos.operations.images.plans import add
+
+    if len(targets) > 1:
+        raise UsageError("an image can be added to one stick at a time", hint="name one TARGET")
+    (target,) = targets
+    require_other_disk(str(target))
+    source = find_source(words)
+    facts, place = source.medium, look_at(target, source.medium.path)
+    system = read_system(request, source)
+    with open_stick(target) as stick:
+        named = replace(request, name=name or default_name(stick, facts.label or facts.path.stem))
+        return add.plan(named, facts, stick, place, system)
+
+
+def read_system(
+    request: "InstallRequest", source: "Source", *, home: bool = False
+) -> "LiveSystem | None":
+    """What the source's root holds that matters for home and swap, where one is wished.
+
+    ``home`` means that the one of the source comes along.
+    """
+    from liveos.medium.home.locate import open_root
+    from liveos.medium.home.mounting import read_live_system
+
+    is_wished = request.home is not None or request.swap is not None or home
+    if source.image is None or not is_wished:
+        return None
+    with open_root(source.spec) as tree:
+        return None if tree is None else read_live_system(tree)

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stick that liveos made, as a whole: its partitions, its menu, and the images in both.
+
+The menu on the ESP has one line for each image (``operations.menus.text``); what it names is
+promised, and everything else below ``/liveos`` is what a run that was cut off has left. Each
+directory of an image on LIVE has one of the same name there, made before it and removed after it:
+so nothing of the owner's is taken for an image's.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveos.errors import RefusedError, UnsupportedError, UsageError
+from liveos.formats.binary import FormatError
+from liveos.formats.tree import FileKind, Node
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.folders.folder import FolderFile
+from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.medium.inspect import images_of, opened
+from liveos.medium.loaders import read_boot
+from liveos.medium.menus.text import MOST_TEXT
+from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind
+from liveos.medium.overlay.locate import parse_spec, place_in
+from liveos.medium.scene import Scene
+from liveos.medium.volume import Volume
+from liveos.report import Finding, Severity
+
+MENU = "/EFI/BOOT/grub.cfg"
+_BOOT_FILES = "/liveos"
+_FIRST_LINE = "# Boot menu of a LiveOS stick."
+_IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
+_HINT = "liveos install makes a stick that can hold several images"
+
+
+@dataclass(frozen=True, slots=True)
+class StickMenu:
+    """The menu of a stick: its file, the text in there, and the images that it names, in order."""
+
+    place: FolderFile
+    text: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(_IMAGE_LINE.findall(self.text))
+
+    @property
+    def is_ours(self) -> bool:
+        return self.text.startswith(_FIRST_LINE) or bool(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStick:
+    """A stick of ours, open for reading.
+
+    ``images`` are all root images that were found, promised by the menu or not. ``entries`` are
+    what the menu shows, those of all images, in its order.
+    """
+
+    path: Path
+    scene: Scene
+    esp: Volume
+    live: Volume
+    menu: StickMenu
+    images: tuple[Image, ...]
+    boot: Boot
+    entries: tuple[Entry, ...]
+
+    @property
+    def esp_volume(self) -> FatVolume:
+        assert self.esp.offset is not None
+        assert self.esp.size is not None
+        return FatVolume(self.path, self.esp.offset, self.esp.size)
+
+    @property
+    def live_volume(self) -> Ext4Volume:
+        assert self.live.offset is not None
+        assert self.live.size is not None
+        return Ext4Volume(self.path, self.live.offset, self.live.size)
+
+    @property
+    def leftovers(self) -> tuple[str, ...]:
+        """Names that the menu does not promise, of which something is there."""
+        return _leftovers(self.esp, self.menu.names)
+
+    def boot_folder(self, name: str) -> FatFolder:
+        """Where an image has its boot files."""
+        return FatFolder(self.esp_volume, f"{_BOOT_FILES}/{name}")
+
+    def folder(self, name: str) -> Ext4Folder:
+        """An image's directory."""
+        return Ext4Folder(self.live_volume, f"/{name}")
+
+    def boot_files(self, name: str) -> tuple[Node, ...]:
+        """The files in the directory of an image on the ESP."""
+        directory = f"{_BOOT_FILES}/{name}"
+        found = (
+            self.esp.find_file(f"{directory}/{each}") for each in self.esp.list_names(directory)
+        )
+        return tuple(node for node in found if node is not None)
+
+    def on_live(self, name: str) -> Node | None:
+        """What has this name at the top of LIVE, of whatever kind."""
+        return self.live.tree.lookup(f"/{name}")
+
+    def image(self, name: str) -> Image | None:
+        """The root image in a directory, and what starts it."""
+        return next((each for each in self.images if each.name.casefold() == name.casefold()), None)
+
+    def promised(self, name: str) -> str | None:
+        """How the menu spells the name of an image that it has."""
+        return next((each for each in self.menu.names if each.casefold() == name.casefold()), None)
+
+
+@contextmanager
+def open_stick(path: Path) -> Iterator[OpenStick]:
+    """The stick at a path: an image file or a device.
+
+    :raises UnsupportedError: it is none that liveos made, or it cannot be read.
+    :raises RefusedError: its installation has not ended.
+    """
+    with opened(path) as (scene, source):
+        unfinished = (each for each in scene.findings if each.severity is Severity.FATAL)
+        for finding in unfinished:
+            raise RefusedError(finding.message, hint=finding.repair)
+        esp, live = _volumes(scene)
+        images = images_of(scene).images
+        kernels = [kernel for image in images for kernel in image.kernels]
+        menu = scene.menu(Firmware.UEFI) or scene.menu(Firmware.BIOS)
+        yield OpenStick(
+            path=path,
+            scene=scene,
+            esp=esp,
+            live=live,
+            menu=_menu(scene, esp),
+            images=images,
+            boot=read_boot(scene, source, kernels),
+            entries=menu.entries if menu is not None else (),
+        )
+
+
+def parse_image(spec: str) -> tuple[Path, str | None]:
+    """``STICK:NAME`` as a path and a name; the name is None where only a stick is named."""
+    path, name = parse_spec(spec)
+    return path, name.strip("/") if name else None
+
+
+def require_image(stick: OpenStick, name: str | None) -> str:
+    """The image of this name, or the only one, as the menu spells it.
+
+    :raises UsageError: the menu has no such image, or several and none is named.
+    """
+    names = stick.menu.names
+    if name is None and len(names) == 1:
+        return names[0]
+    found = None if name is None else stick.promised(name)
+    if found is None:
+        what = f"{len(names)} images" if name is None else f"no image {name}"
+        known = ", ".join(names) or "none"
+        raise UsageError(
+            f"{stick.path} has {what} in its menu; there are: {known}",
+            hint=f"name one: {stick.path}:NAME",
+        )
+    return found
+
+
+def leftover_findings(scene: Scene) -> Iterator[Finding]:
+    """Images that the menu of a stick of ours does not promise: a run was cut off."""
+    try:
+        esp, _ = _volumes(scene)
+        names = _menu(scene, esp).names
+    except UnsupportedError:
+        return
+    for name in _leftovers(esp, names):
+        yield Finding(
+            "unfinished-image",
+            Severity.WARNING,
+            f"{name}: no menu starts it; a run that added, renamed or removed it was cut off",
+            f"liveos remove {scene.path}:{name} clears what is left",
+        )
+
+
+def _leftovers(esp: Volume, promised: tuple[str, ...]) -> tuple[str, ...]:
+    known = {name.casefold() for name in promised}
+    return tuple(name for name in esp.list_names(_BOOT_FILES) if name.casefold() not in known)
+
+
+def _volumes(scene: Scene) -> tuple[Volume, Volume]:
+    """The ESP, and the filesystem that holds the images."""
+    others = [each for each in scene.data_volumes if each is not scene.esp]
+    if scene.kind is not MediumKind.DISK or scene.esp is None or not others:
+        raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=_HINT)
+    if scene.esp.filesystem != "vfat" or others[0].filesystem != "ext4":
+        raise UnsupportedError(
+            f"{scene.path}: images lie on {others[0].filesystem}, and liveos adds, removes and"
+            " changes whole ones on ext4 only",
+            hint=_HINT,
+        )
+    return scene.esp, others[0]
+
+
+def _menu(scene: Scene, esp: Volume) -> StickMenu:
+    node = esp.find_file(MENU)
+    if node is None or node.kind is not FileKind.FILE or node.size > MOST_TEXT:
+        raise UnsupportedError(f"{scene.path} has no boot menu of liveos", hint=_HINT)
+    try:
+        text = esp.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
+    except FormatError as error:
+        raise UnsupportedError(
+            f"{scene.path}: {error}", hint="liveos inspect tells more"
+        ) from error
+    menu = StickMenu(place_in(esp, node.path), text)
+    if not menu.is_ours:
+        raise UnsupportedError(
+            f"{scene.path} was not made by liveos, and its boot menu is its owner's to change",
+            hint=_HINT,
+        )
+    return menu

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of ``default``: one write, by which another image stands first in the menu."""
+
+from liveos.host.tools import MTOOLS
+from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.menus.stick import with_first
+from liveos.operations.plan import Plan
+from liveos.operations.steps.menus import ReplaceMenu
+
+
+def plan(stick: OpenStick, name: str | None) -> Plan:
+    """Let the first entry of an image start by itself; no step where it does so already."""
+    name = require_image(stick, name)
+    text = with_first(stick.menu.text, name)
+    changes = text != stick.menu.text
+    return Plan(
+        title=f"let {stick.path} start {name} by itself",
+        steps=(ReplaceMenu(stick.menu.place, text),) if changes else (),
+        notes=() if changes else (f"{name} starts by itself already",),
+        needs=(MTOOLS,),
+    )

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of ``rename``: another name for an image, on LIVE, on the ESP and in every word.
+
+First its boot files and its menu lie under the new name, too, then its directory gets that name
+and leaves a link of the old one: from there on both menus start it. Then the menu of the stick
+changes, and the old names go. A cut leaves one menu or the other; the same command goes on.
+"""
+
+import json
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from liveos.errors import RefusedError, UnsupportedError
+from liveos.formats.tree import FileKind, Node
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.folder import FolderFile
+from liveos.host.tools import DEBUGFS, MTOOLS
+from liveos.medium.bootline import directory_words
+from liveos.medium.images import best_initramfs
+from liveos.medium.installation import read_record
+from liveos.medium.menus.grub_places import kernel_lines
+from liveos.medium.menus.text import MOST_TEXT
+from liveos.medium.model import FileRef, Image
+from liveos.medium.record import RECORD_NAME
+from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.names import check_new_name
+from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
+from liveos.operations.images.room import require_esp, size_of_boot_files
+from liveos.operations.menus.renaming import renamed_menu
+from liveos.operations.menus.stick import with_name
+from liveos.operations.menus.text import image_directory, image_menu_path
+from liveos.operations.plan import AnyStep, Plan
+from liveos.operations.steps.images import (
+    AddFile,
+    AddText,
+    MakeFolder,
+    MoveDirectory,
+    RemoveFolder,
+)
+from liveos.operations.steps.menus import ReplaceMenu, ReplaceRecord
+from liveos.operations.steps.stick import Place, ReadBack, Sync
+
+_MENU_FILE = "menu.cfg"
+
+
+@dataclass(frozen=True, slots=True)
+class _Renaming:
+    """An image of a stick, its name, and the one that it will have."""
+
+    stick: OpenStick
+    old: str
+    new: str
+
+    @property
+    def is_moved(self) -> bool:
+        """A run that was cut off has come so far that the directory has the new name."""
+        link = self.stick.on_live(self.old)
+        return link is not None and link.kind is FileKind.SYMLINK
+
+    @property
+    def image(self) -> Image | None:
+        return self.stick.image(self.new if self.is_moved else self.old)
+
+
+def plan(stick: OpenStick, name: str | None, new: str) -> Plan:
+    """Call an image ``new``.
+
+    :raises RefusedError: something has that name.
+    :raises NoSpaceError: the ESP has no room for a second kernel and initramfs meanwhile.
+    """
+    if _is_done(stick, name, new):
+        assert name is not None
+        return _clearing(stick, name, new)
+    change = _Renaming(stick, require_image(stick, name), new)
+    if change.old.casefold() == new.casefold():
+        raise RefusedError(f"{change.old} is called so already", hint="choose another name")
+    if not change.is_moved:
+        check_new_name(stick, new)
+    files = tuple(stick.esp.ref(node) for node in _boot_files(stick, change.old))
+    require_esp(stick, files, new, freed=size_of_boot_files(stick, new))
+    return Plan(
+        title=f"rename {change.old} on {stick.path} to {new}",
+        steps=tuple(_steps(change, files)),
+        destroys=() if change.is_moved else lost_rubbish(stick, new),
+        needs=(DEBUGFS, MTOOLS),
+        when_it_fails="the same command, given again, goes on",
+    )
+
+
+def _is_done(stick: OpenStick, name: str | None, new: str) -> bool:
+    """Whether only the old names are left to be removed."""
+    return name is not None and name in stick.leftovers and stick.promised(new) is not None
+
+
+def _clearing(stick: OpenStick, old: str, new: str) -> Plan:
+    return Plan(
+        title=f"clear what is left of {old}, which is called {new}",
+        steps=tuple(removal(stick, old)),
+        destroys=lost_rubbish(stick, old),
+        needs=(DEBUGFS, MTOOLS),
+    )
+
+
+def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
+    stick, old, new = change.stick, change.old, change.new
+    if change.is_moved:
+        yield RemoveFolder(stick.boot_folder(new))
+    else:
+        yield from clearing(stick, new)
+    yield MakeFolder(stick.boot_folder(new))
+    for file in files:
+        place = Place(stick.esp_volume, f"{image_directory(new)}/{posixpath.basename(file.path)}")
+        yield AddFile(file, place)
+    text = _menu_text(change)
+    yield AddText(Place(stick.esp_volume, image_menu_path(new)), text)
+    yield Sync(stick.path)
+    yield ReadBack(stick.path)
+    if not change.is_moved:
+        yield MoveDirectory(Ext4Folder(stick.live_volume, "/"), old, new)
+    yield from _noted(change, text)
+    yield ReplaceMenu(stick.menu.place, with_name(stick.menu.text, old, new))
+    yield from removal(stick, old)
+
+
+def _boot_files(stick: OpenStick, name: str) -> tuple[Node, ...]:
+    nodes = stick.boot_files(name)
+    return tuple(node for node in nodes if node.name.casefold() != _MENU_FILE)
+
+
+def _menu_text(change: _Renaming) -> str:
+    stick, old = change.stick, change.old
+    node = stick.esp.find_file(image_menu_path(old))
+    if node is None or node.size > MOST_TEXT:
+        raise UnsupportedError(
+            f"{stick.path} has no menu of {old}: {image_menu_path(old)}",
+            hint="liveos inspect tells what is missing",
+        )
+    text = stick.esp.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
+    return renamed_menu(text, old, change.new, _spellings(change.image))
+
+
+def _spellings(image: Image | None) -> tuple[str, ...]:
+    """The words by which the image's initramfs is told its directory."""
+    best = None if image is None else best_initramfs(image.initramfs)
+    return directory_words(best.dracut if best else None)
+
+
+def _noted(change: _Renaming, menu: str) -> Iterator[ReplaceRecord]:
+    """The record where the directory is then, with the new paths."""
+    stick, old, new = change.stick, change.old, change.new
+    where = new if change.is_moved else old
+    record = read_record(stick.live, where)
+    if record is None:
+        return
+    text = json.dumps(record.facts).replace(f"/{old}/", f"/{new}/")
+    facts = {**json.loads(text), "name": new}
+    lines = kernel_lines(menu)
+    if lines:
+        facts["options"] = " ".join(lines[0].options)
+    place = FolderFile(stick.folder(new), RECORD_NAME)
+    yield ReplaceRecord(place, json.dumps(facts, indent=1) + "\n")

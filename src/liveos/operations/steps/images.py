@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that add, change and remove images of sticks that hold others: a closed union.
+
+Each leaves the old state or the new one of what somebody uses, wherever a power cut comes.
+"""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.folders.folder import FolderFile
+from liveos.medium.model import FileRef
+from liveos.operations.steps.stick import Place
+from liveos.sizes import format_size
+
+StickFolder = Ext4Folder | FatFolder
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFolder:
+    """Make a directory where it is missing."""
+
+    folder: StickFolder
+
+    @property
+    def title(self) -> str:
+        return f"Make {self.folder.directory}"
+
+    def __str__(self) -> str:
+        return f"make directory {self.folder}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFolder:
+    """Remove a directory with everything in it, or a link to one, if it is there."""
+
+    folder: StickFolder
+
+    @property
+    def title(self) -> str:
+        return f"Remove {self.folder.directory}"
+
+    def __str__(self) -> str:
+        return f"remove {self.folder} with everything in it"
+
+
+@dataclass(frozen=True, slots=True)
+class AddFile:
+    """Stream a file to a stick, beside what is there, hashing what is read."""
+
+    file: FileRef
+    place: Place
+
+    @property
+    def title(self) -> str:
+        return f"Copy {self.place}"
+
+    def __str__(self) -> str:
+        source = f"{self.file.container}:{self.file.path}"
+        return f"copy {source} to {self.place}, {_exact(self.file.size)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddText:
+    """Write a small text file that is not there yet."""
+
+    place: Place
+    text: str
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.place}"
+
+    def __str__(self) -> str:
+        return f"write {self.place}, {len(self.text.encode())} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class AddRecord:
+    """Write ``image.json``: ``record`` with the size and SHA-256 of each file copied before.
+
+    It takes the place of one that is there.
+    """
+
+    place: Place
+    record: dict[str, object] = field(hash=False)
+
+    @property
+    def title(self) -> str:
+        return f"Write {self.place}"
+
+    def __str__(self) -> str:
+        return f"write {self.place} with the SHA-256 of each file copied"
+
+
+@dataclass(frozen=True, slots=True)
+class AddSwap:
+    """A file without holes, with the header of swap space."""
+
+    place: FolderFile
+    size: int
+    uuid: UUID
+    label: str
+
+    @property
+    def title(self) -> str:
+        return f"Make {self.place.name}"
+
+    def __str__(self) -> str:
+        return (
+            f"make {self.place}, {_exact(self.size)}: swap space, label {self.label},"
+            f" UUID {self.uuid}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFile:
+    """Remove a file that nothing uses any more, if it is there."""
+
+    place: FolderFile
+
+    @property
+    def title(self) -> str:
+        return f"Remove {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"remove {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Give a file or directory a name under which nothing looks for it."""
+
+    folder: Ext4Folder
+    name: str
+    aside: str
+
+    @property
+    def title(self) -> str:
+        return f"Set {self.name} aside"
+
+    def __str__(self) -> str:
+        return f"rename {self.folder}/{self.name} to {self.aside}"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveName:
+    """Give a whole file the name that others know."""
+
+    place: FolderFile
+    name: str
+
+    @property
+    def title(self) -> str:
+        return f"Name {self.name}"
+
+    def __str__(self) -> str:
+        return f"rename {self.place} to {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDirectory:
+    """Give a directory another name, and leave a link of the old one that leads to it."""
+
+    folder: Ext4Folder
+    old: str
+    new: str
+
+    @property
+    def title(self) -> str:
+        return f"Rename /{self.old} to /{self.new}"
+
+    def __str__(self) -> str:
+        folder = str(self.folder).rstrip("/")
+        return (
+            f"rename the directory {folder}/{self.old} to {self.new}, and make {self.old} a"
+            " symbolic link to it, all at once"
+        )
+
+
+ImageStep = (
+    MakeFolder
+    | RemoveFolder
+    | AddFile
+    | AddText
+    | AddRecord
+    | AddSwap
+    | RemoveFile
+    | SetAside
+    | GiveName
+    | MoveDirectory
+)
+
+
+def _exact(size: int) -> str:
+    return f"{size} bytes ({format_size(size)})"

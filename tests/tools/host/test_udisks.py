@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""udisks2 as an ordinary user meets it: a bus of its own, with a made-up service on it.
+
+What the service is asked, and how it answers, is as udisks2's D-Bus reference has it. polkit and a
+real udisks2 are not here.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from liveos.errors import LiveosError, NotPermittedError, RefusedError
+from liveos.host import udisks
+from tests.tools.host.made_up_udisks import MadeUpUdisks, private_bus
+
+pytestmark = pytest.mark.tools
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    path = tmp_path / "disk"
+    path.write_bytes(bytes(4096))
+    return path
+
+
+def test_without_a_bus_it_is_not_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
+    assert not udisks.is_available()
+
+
+def test_on_a_bus_without_it_it_is_not_available(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_bus(tmp_path) as address:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        assert not udisks.is_available()
+
+
+def test_it_opens_a_device(disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with private_bus(tmp_path) as address, MadeUpUdisks(address, disk) as service:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        assert udisks.is_available()
+        descriptor = udisks.open_device(disk, os.O_EXCL)
+    os.pwrite(descriptor, b"written through a descriptor", 512)
+    os.close(descriptor)
+    assert disk.read_bytes()[512:].startswith(b"written through a descriptor")
+    method, (mode, options) = service.asked[-1]
+    assert method == "OpenDevice"
+    assert (mode, options["flags"]) == ("rw", ("i", os.O_EXCL))
+    assert service.interactive  # polkit may ask
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("org.freedesktop.UDisks2.Error.NotAuthorizedDismissed", NotPermittedError),
+        ("org.freedesktop.UDisks2.Error.NotAuthorized", NotPermittedError),
+        ("org.freedesktop.UDisks2.Error.DeviceBusy", RefusedError),
+        ("org.freedesktop.UDisks2.Error.Failed", LiveosError),
+    ],
+)
+def test_its_errors(
+    name: str, kind: type[LiveosError], disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_bus(tmp_path) as address, MadeUpUdisks(address, disk, fails=name):
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        with pytest.raises(kind, match="made up") as caught:
+            udisks.open_device(disk, 0)
+        assert type(caught.value) is kind
+        assert caught.value.hint
+
+
+def test_a_device_that_it_does_not_know(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_bus(tmp_path) as address, MadeUpUdisks(address, disk):
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        with pytest.raises(LiveosError, match="does not know"):
+            udisks.open_device(tmp_path / "other", 0)
+
+
+def test_it_powers_a_drive_off(disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with private_bus(tmp_path) as address, MadeUpUdisks(address, disk) as service:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        assert udisks.power_off(disk)
+        assert service.asked[-1][0] == "PowerOff"
+        assert not udisks.power_off(tmp_path / "other")

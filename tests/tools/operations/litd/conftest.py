@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The medium that the sticks of these tests have been made from."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tools.operations.litd.source import make_source
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_source(tmp_path_factory.mktemp("litd"))
+
+
+@pytest.fixture(scope="session")
+def flat_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_source(tmp_path_factory.mktemp("litd-flat"), flat=True, dracut="106")

@@ -25,6 +25,9 @@ test: CUTS = --every-cut
 test: lint unit images tools ## everything: linters, unit tests, tests with tools, boots in QEMU
 	$(PYTEST) tests/vm -m vm -n $(VM_JOBS) --dist worksteal --durations=10
 
+proofs: images ## every boot, also those that make test leaves out for their time
+	$(PYTEST) tests/vm -m vm -n $(VM_JOBS) --dist worksteal --durations=10 --every-boot
+
 check: lint unit tools ## what to run before each commit: test without the boots
 
 lint: setup-all ## linters, types, import contracts, man page
@@ -73,5 +76,5 @@ setup-run setup-images setup-all:
 	$(BIN)/python -m pip install --quiet --group dev --editable .
 	@touch $@
 
-.PHONY: help demo test check lint unit tools images bench completions picture clean \
+.PHONY: help demo test proofs check lint unit tools images bench completions picture clean \
 	setup-run setup-images setup-all

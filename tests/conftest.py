@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much is tried: how hypothesis searches, and at how many places things are cut off."""
+"""How much is tried: how hypothesis searches, where things are cut off, and what is booted."""
 
 import os
 
@@ -19,6 +19,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-cut", action="store_true", help="cut off everywhere, not at a few places"
     )
+    parser.addoption(
+        "--every-boot", action="store_true", help="boot also what has much in common with others"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A boot takes most of a minute where each instruction is translated."""
+    if config.getoption("--every-boot"):
+        return
+    spare = [item for item in items if item.get_closest_marker("spare")]
+    config.hook.pytest_deselected(items=spare)
+    items[:] = [item for item in items if item not in spare]
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,11 @@ def status_is_that_of_the_kernel(guest: Guest) -> None:
     assert all(low <= now <= high for low, now, high in zip(before, said, after, strict=True))
 
 
-@pytest.mark.parametrize("recipe", [NESTED, FLAT], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe",
+    [NESTED, pytest.param(FLAT, marks=pytest.mark.spare)],
+    ids=lambda recipe: recipe.name,
+)
 def test_a_running_system_makes_another_stick_of_itself(recipe: Recipe, tmp_path: Path) -> None:
     """With a snapshot, and with an upper directory."""
     size = ("--overlay", "64M") if recipe is NESTED else ()

@@ -99,7 +99,11 @@ def has_no_secret(proof: Proof) -> None:
         assert SECRET not in log.read_bytes(), log
 
 
-@pytest.mark.parametrize("recipe", [NESTED, EROFS], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(NESTED, marks=pytest.mark.spare), EROFS],
+    ids=lambda recipe: recipe.name,
+)
 def test_an_overlay_that_is_only_read(recipe: Recipe, tmp_path: Path) -> None:
     stick = install(recipe, tmp_path / "stick.img", "--read-only-overlay")
     proof = prove_medium(stick, tmp_path)
@@ -133,6 +137,7 @@ def test_a_forgotten_passphrase_does_not_keep_a_system_from_starting(tmp_path: P
     assert boot.home is None
 
 
+@pytest.mark.spare
 def test_a_wrong_passphrase_opens_nothing(tmp_path: Path) -> None:
     stick = replace(CASES[0], light=True).install(tmp_path / "stick.img")
     proof = prove_medium(stick, tmp_path, secret=b"pass-word of 2 words")

@@ -76,6 +76,7 @@ def test_a_device_without_a_path_is_caught(tmp_path: Path) -> None:
     assert any("without a path" in problem for problem in proof.problems), proof.problems
 
 
+@pytest.mark.spare
 def test_an_old_name_for_reading_only_hides_what_there_is(tmp_path: Path) -> None:
     """boot-contract.md 1.2: dracut 110 and later know ``rd.live.overlay.readonly`` by half."""
     path = install(EROFS, tmp_path / "stick.img")

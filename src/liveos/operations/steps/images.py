@@ -4,14 +4,13 @@
 Each leaves the old state or the new one of what somebody uses, wherever a power cut comes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
-from liveos.medium.model import FileRef
-from liveos.operations.steps.stick import Place
+from liveos.operations.steps.stick import Copy, Write, WriteRecord
 from liveos.sizes import format_size
 
 StickFolder = Ext4Folder | FatFolder
@@ -45,53 +44,22 @@ class RemoveFolder:
         return f"remove {self.folder} with everything in it"
 
 
-@dataclass(frozen=True, slots=True)
-class AddFile:
-    """Stream a file to a stick, beside what is there, hashing what is read."""
+class AddFile(Copy):
+    """As `Copy`, beside what is there."""
 
-    file: FileRef
-    place: Place
-
-    @property
-    def title(self) -> str:
-        return f"Copy {self.place}"
-
-    def __str__(self) -> str:
-        source = f"{self.file.container}:{self.file.path}"
-        return f"copy {source} to {self.place}, {_exact(self.file.size)}"
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AddText:
-    """Write a small text file that is not there yet."""
+class AddText(Write):
+    """As `Write`, of a file that is not there yet, beside what is."""
 
-    place: Place
-    text: str
-
-    @property
-    def title(self) -> str:
-        return f"Write {self.place}"
-
-    def __str__(self) -> str:
-        return f"write {self.place}, {len(self.text.encode())} bytes"
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AddRecord:
-    """Write ``image.json``: ``record`` with the size and SHA-256 of each file copied before.
+class AddRecord(WriteRecord):
+    """As `WriteRecord`, beside what is there; it takes the place of one that is there."""
 
-    It takes the place of one that is there.
-    """
-
-    place: Place
-    record: dict[str, object] = field(hash=False)
-
-    @property
-    def title(self) -> str:
-        return f"Write {self.place}"
-
-    def __str__(self) -> str:
-        return f"write {self.place} with the SHA-256 of each file copied"
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

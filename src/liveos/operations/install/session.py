@@ -28,8 +28,9 @@ class Written:
 class Session:
     """What is known only while a plan is carried out.
 
-    ``part`` is the file that is being made and has not got its name yet; ``touched`` is true when
-    a target that existed has been changed. ``unread`` are files not yet compared;
+    ``part`` is the file that is being made and has not got its name yet; ``published`` is true
+    when it has, and ``touched`` when a target that existed has been changed. ``unread`` are files
+    not yet compared;
     ``check`` is the check of the source while it is under way. ``shared`` is what it has in common
     with the sticks that are made beside this one, where it has the number ``reader``. ``claim``
     keeps a device for us.
@@ -40,6 +41,7 @@ class Session:
     reader: int = 0
     claim: Claim | None = None
     part: Path | None = None
+    published: bool = False
     touched: bool = False
     check: SourceCheck | None = None
     written: list[Written] = field(default_factory=list)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from liveos.host.machine.firmware import FirmwareKind
-from tests.images.recipes import NESTED, RECIPES, Recipe
+from tests.images.recipes import EROFS, FLAT, NESTED, RECIPES, Recipe
 from tests.vm.proofs import (
     boot_on_terminal,
     digest,
@@ -19,13 +19,17 @@ from tests.vm.proofs import (
 pytestmark = pytest.mark.vm
 
 
-def test_an_iso_boots_on_a_serial_console() -> None:
-    """By isolinux; the others' menus are GRUB's on BIOS and UEFI alike."""
-    iso = iso_of(NESTED)
+@pytest.mark.parametrize(
+    "recipe",
+    [NESTED, *(pytest.param(each, marks=pytest.mark.spare) for each in (FLAT, EROFS))],
+    ids=lambda recipe: recipe.name,
+)
+def test_an_iso_boots_on_a_serial_console(recipe: Recipe) -> None:
+    iso = iso_of(recipe)
     before = digest(iso)
     report = read_report(boot_on_terminal(iso, "--snapshot"))
     assert digest(iso) == before
-    assert report["generation"] == NESTED.name
+    assert report["generation"] == recipe.name
     assert report["firmware"] == "bios"
     assert report["live"].split()[1] == "iso9660"
 

@@ -28,10 +28,7 @@ FILE, PARTITION = HOME, (*HOME, "--home-partition")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A stick: its overlay, its home (encrypted unless ``plain``), and what starts it.
-
-    With ``later`` the overlay is given to a stick that was made without.
-    """
+    """A stick: its overlay, its home (encrypted unless ``plain``), and what starts it."""
 
     recipe: Recipe
     kind: PersistenceKind
@@ -41,7 +38,6 @@ class Case:
     firmware: FirmwareKind = BIOS
     attachment: Attachment = Attachment.USB
     light: bool = True
-    later: bool = False
 
     def __str__(self) -> str:
         place = "partition" if self.home is PARTITION else "file"
@@ -53,12 +49,9 @@ class Case:
 
     def install(self, stick: Path) -> Path:
         options = (*self.home, *(["--plain-home"] if self.plain else []), *self.more)
-        kind = ("--overlay", "none") if self.later else ("--overlay-kind", str(self.kind))
+        kind = ("--overlay-kind", str(self.kind))
         secret = self.secret
-        install(self.recipe, stick, *kind, *options, secret=secret, light=self.light)
-        if self.later:
-            liveos("overlay", "create", "--yes", stick)
-        return stick
+        return install(self.recipe, stick, *kind, *options, secret=secret, light=self.light)
 
 
 DIRECTORY, IMAGE = PersistenceKind.DIRECTORY, PersistenceKind.IMAGE
@@ -70,12 +63,13 @@ CASES = (
     Case(NESTED, DIRECT, PARTITION, more=(*UNPACKED, "--swap", "32M"), firmware=UEFI),
     Case(NESTED, DIRECTORY, PARTITION, plain=True, attachment=Attachment.DISK),
     Case(FLAT, IMAGE, FILE, more=IMAGE_SIZE),
-    Case(FLAT, DIRECTORY, PARTITION, firmware=UEFI, later=True),
+    Case(FLAT, DIRECTORY, PARTITION, firmware=UEFI),
     Case(EROFS, DIRECTORY, PARTITION, more=("--swap", "32M")),
 )
+SPARE = Case(EROFS, IMAGE, FILE, plain=True, more=IMAGE_SIZE, firmware=UEFI)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [*CASES, pytest.param(SPARE, marks=pytest.mark.spare)], ids=str)
 def test_a_stick_remembers(case: Case, tmp_path: Path) -> None:
     stick = case.install(tmp_path / "stick.img")
     proof = prove_medium(stick, tmp_path, case.firmware, case.attachment, secret=case.secret)
@@ -124,6 +118,18 @@ def test_a_temporary_overlay_has_the_size_that_was_asked_for(tmp_path: Path) -> 
     assert boot.overlay.persistent is False
     assert boot.overlay.status_line is not None
     assert boot.overlay.status_line.partition("/")[2].split()[0] == str((96 << 20) // 512)
+
+
+def test_an_overlay_may_come_later(tmp_path: Path) -> None:
+    """A stick without one gets it; its home was there before."""
+    options = ("--overlay", "none", *PARTITION, "--plain-home", "--swap", "32M")
+    stick = install(FLAT, tmp_path / "stick.img", *options)
+    liveos("overlay", "create", "--yes", stick)
+    proof = prove_medium(stick, tmp_path)
+    assert proof.problems == ()
+    agrees_with_the_guest(proof, BIOS, DIRECTORY)
+    assert proof.boots[0].home is not None
+    assert proof.boots[0].home.store == "partition 4"
 
 
 def test_a_forgotten_passphrase_does_not_keep_a_system_from_starting(tmp_path: Path) -> None:

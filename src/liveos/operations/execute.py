@@ -141,6 +141,8 @@ def _state(plan: Plan, session: Session) -> str | None:
     if plan.target is None:
         return plan.when_it_fails
     path = plan.target.path
+    if session.published:
+        return f"{path} is complete"
     if session.touched:
         return f"{path} is unfinished and does not boot; install on it again"
     return f"{path} is as it was" if plan.target.size is not None else "nothing was left behind"

@@ -7,7 +7,7 @@ others alone.
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from liveos.errors import InterruptedByUserError, LiveosError, UsageError
@@ -17,6 +17,8 @@ from liveos.operations.install.session import Session
 from liveos.operations.install.shared_source import SharedSource
 from liveos.operations.plan import Plan
 from liveos.report import Reporter
+
+_WAKE_UP = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def execute_all(plans: Sequence[Plan], reporters: Sequence[Reporter]) -> tuple[O
             # One by one: a signal may come while the first ones run and the others do not yet.
             for plan, session in zip(plans, sessions, strict=True):
                 running.append(threads.submit(_carry_out, plan, session))
+            _wait_interruptibly(running)
             return tuple(each.result() for each in running)
         except BaseException as error:
             shared.stop()
@@ -71,9 +74,26 @@ def _carry_out(plan: Plan, session: Session) -> Outcome:
     return Outcome(plan, time.monotonic() - start)
 
 
+def _wait_interruptibly(running: Sequence["Future[Outcome]"]) -> None:
+    """Wait until all have ended, or one raised what it should not.
+
+    The system may give a signal to any thread, and Python handles it when the main thread runs
+    next: a wait without end would not hear it before the last stick is done.
+    """
+    while wait(running, _WAKE_UP, FIRST_EXCEPTION).not_done:
+        if any(each.done() and each.exception() for each in running):
+            return
+
+
 def _explain(error: BaseException, running: Sequence["Future[Outcome]"]) -> None:
     """Wait until all have ended, and add in what state each has left its target."""
-    done, _ = wait(running)
+    wait(running)
     if isinstance(error, InterruptedByUserError):
-        errors = (each.result().error for each in done if each.exception() is None)
-        error.hint = "; ".join(each.hint for each in errors if each and each.hint) or None
+        outcomes = [each.result() for each in running if each.exception() is None]
+        error.hint = "; ".join(filter(None, map(_state, outcomes))) or None
+
+
+def _state(outcome: Outcome) -> str | None:
+    if outcome.error is not None:
+        return outcome.error.hint
+    return f"{outcome.plan.target.path} is complete" if outcome.plan.target else None

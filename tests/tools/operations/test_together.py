@@ -5,6 +5,8 @@ import errno
 import json
 import os
 from pathlib import Path
+from signal import SIGINT, pthread_kill
+from threading import Event, get_ident
 from unittest.mock import patch
 
 import pytest
@@ -14,6 +16,7 @@ from liveos.host import volume_files
 from liveos.host.transfer import PIECE, DurableWriter, Progress
 from liveos.operations.execute import execute
 from liveos.operations.install.layout import Identities
+from liveos.operations.install.shared_source import SharedSource
 from liveos.operations.plan import Plan
 from liveos.operations.together import execute_all
 from liveos.report import NullReporter
@@ -153,16 +156,56 @@ def test_a_target_is_named_once(iso: Path, tmp_path: Path) -> None:
 
 
 class Interrupting(NullReporter):
-    """Ctrl-C when the root is being copied."""
+    """Ctrl-C at a step, which goes on when all have been told to end.
+
+    The signal comes to the thread that has the least to do with it, as a system may decide.
+    """
+
+    def __init__(self, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        stop = SharedSource.stop
+        self.title = title
+        self.told = Event()
+
+        def stop_and_tell(shared: SharedSource) -> None:
+            stop(shared)
+            self.told.set()
+
+        monkeypatch.setattr(SharedSource, "stop", stop_and_tell)
 
     def step(self, title: str, number: int, of: int) -> None:
-        if title.startswith("Copy LIVE"):
-            os.kill(os.getpid(), 2)
+        if title.startswith(self.title):
+            pthread_kill(get_ident(), SIGINT)
+            assert self.told.wait(60)
 
 
-def test_a_signal_ends_all_of_them_and_leaves_nothing(iso: Path, tmp_path: Path) -> None:
-    made = plans(iso, tmp_path, "ab")
+class Waiting(NullReporter):
+    """Takes no step before somebody else has ended."""
+
+    def __init__(self, other: Interrupting) -> None:
+        self.other = other
+
+    def step(self, title: str, number: int, of: int) -> None:
+        assert self.other.told.wait(60)
+
+
+def test_a_signal_ends_all_of_them_and_leaves_nothing(
+    iso: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, first = plans(iso, tmp_path, "ab"), Interrupting("Copy LIVE", monkeypatch)
     with pytest.raises(InterruptedByUserError) as caught:
-        execute_all(made, [Interrupting(), NullReporter()])
-    assert "nothing was left behind" in str(caught.value.hint)
+        execute_all(made, [first, Waiting(first)])
+    assert str(caught.value.hint).count("nothing was left behind") == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_comes_too_late_for_one(
+    iso: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has got its name stays, and is named."""
+    made, first = plans(iso, tmp_path, "ab"), Interrupting("Rename to", monkeypatch)
+    with pytest.raises(InterruptedByUserError) as caught:
+        execute_all(made, [first, Waiting(first)])
+    assert f"{tmp_path}/a.img is complete" in str(caught.value.hint)
+    assert "nothing was left behind" in str(caught.value.hint)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.img"]
+    assert_whole(tmp_path / "a.img")

@@ -209,7 +209,7 @@ def publish(step: Publish, session: Session) -> None:
     if not step.replaces and os.path.lexists(step.path):
         raise LiveosError(f"{step.path} has appeared meanwhile", hint="choose another name")
     step.part.rename(step.path)
-    session.part = None
+    session.part, session.published = None, True
     disk.sync_directory(step.path.parent)
 
 

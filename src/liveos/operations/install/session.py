@@ -29,9 +29,10 @@ class Written:
 class Session:
     """What is known only while a plan is carried out.
 
-    ``part`` is the file that is being made and has not got its name yet, ``scratch`` a directory
-    in which the files of a filesystem are gathered; ``touched`` is true when
-    a target that existed has been changed. ``unread`` are files not yet compared;
+    ``part`` is the file that is being made and has not got its name yet; ``published`` is true
+    when it has, and ``touched`` when a target that existed has been changed. ``scratch`` is a
+    directory in which the files of a filesystem are gathered. ``unread`` are files not yet
+    compared;
     ``check`` is the check of the source while it is under way. ``shared`` is what it has in common
     with the sticks that are made beside this one, where it has the number ``reader``. ``claim``
     keeps a device for us.
@@ -42,6 +43,7 @@ class Session:
     reader: int = 0
     claim: Claim | None = None
     part: Path | None = None
+    published: bool = False
     scratch: Path | None = None
     touched: bool = False
     check: SourceCheck | None = None

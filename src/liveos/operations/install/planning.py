@@ -74,7 +74,8 @@ def plan(
     if target.draft is not None:
         check_usual(request, "a stick that udisks2 lends")
     if carried is not None:
-        check_usual(request, "a stick with the overlay or the home of another")
+        if carried.overlay is not None or carried.home is not None:
+            check_usual(request, "a stick with the overlay or the home of another")
         request = carry.with_memory(request, carried)
     image = choose_image(source)
     used = at_boot(request, image, system)

@@ -27,7 +27,7 @@ class Case:
 
 
 CASES = {
-    "btrfs": Case(FLAT, "--filesystem btrfs", BIOS, PersistenceKind.DIRECTORY),
+    "btrfs": Case(FLAT, "--filesystem btrfs", BIOS, PersistenceKind.IMAGE),
     "xfs-msdos": Case(
         NESTED, "--filesystem xfs --table msdos --overlay 200M", BIOS, PersistenceKind.SNAPSHOT
     ),
@@ -35,7 +35,7 @@ CASES = {
         EROFS,
         "--filesystem f2fs --f2fs-features extra_attr,compression",
         UEFI,
-        PersistenceKind.DIRECTORY,
+        PersistenceKind.IMAGE,
     ),
     "single-fat32": Case(
         NESTED,
@@ -43,9 +43,7 @@ CASES = {
         BIOS,
         PersistenceKind.SNAPSHOT,
     ),
-    "efi-stub": Case(
-        FLAT, "--bootloader efi-stub --filesystem f2fs", UEFI, PersistenceKind.DIRECTORY
-    ),
+    "efi-stub": Case(FLAT, "--bootloader efi-stub --filesystem f2fs", UEFI, PersistenceKind.IMAGE),
 }
 
 

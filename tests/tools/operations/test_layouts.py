@@ -192,6 +192,33 @@ def test_the_least_size_of_each_filesystem_is_enough(iso: Path, tmp_path: Path) 
         (tmp_path / "live").unlink()
 
 
+@pytest.mark.parametrize("size", [SIZE, 1024 * MIB])
+def test_a_full_btrfs_fits_into_its_partition(size: int, iso: Path, tmp_path: Path) -> None:
+    """mkfs.btrfs makes an image larger that is too small for the files, and says nothing."""
+    wishes = {"overlay": Size(), "overlay_kind": PersistenceKind.IMAGE, "size": size}
+    stick = made(iso, tmp_path / "stick.img", filesystem=Btrfs(), **wishes)
+    live = partitions(stick)[-1]
+    inside = cut(stick, live, tmp_path / "live")
+    facts = run("btrfs", "inspect-internal", "dump-super", inside).decode()
+    total = int(re.search(r"total_bytes\s+(\d+)", facts)[1])  # type: ignore[index]
+    room = int(str(live["size"])) * 512
+    assert total <= room
+    overlay = inspect(stick).images[0].overlay
+    assert overlay is not None
+    assert overlay.size is not None
+    assert overlay.size > room // 2
+
+
+def test_a_btrfs_that_grew_is_not_written(
+    iso: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Btrfs, "capacity", lambda _, size: size - 16 * MIB)
+    wishes = {"overlay": Size(), "overlay_kind": PersistenceKind.IMAGE}
+    with pytest.raises(NoSpaceError, match="the files need a filesystem of"):
+        made(iso, tmp_path / "stick.img", filesystem=Btrfs(), **wishes)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_selinux_keeps_a_directory_off_what_cannot_be_labelled(iso: Path, tmp_path: Path) -> None:
     request = InstallRequest(size=SIZE, filesystem=Xfs(), overlay_kind=PersistenceKind.DIRECTORY)
     with pytest.raises(UnsupportedError, match="SELinux"):
@@ -262,6 +289,22 @@ def test_a_proof_gives_words_to_a_unified_kernel_image(iso: Path, tmp_path: Path
     line = section(image, ".cmdline").rstrip(b"\0").decode()
     assert line.startswith(f"console=ttyS0 root=live:UUID={UUID} ")
     assert section(image, ".linux").startswith(contents("/images/pxeboot/vmlinuz"))
+
+
+def test_a_proof_gives_words_to_syslinux_on_a_single_partition(iso: Path, tmp_path: Path) -> None:
+    """FAT knows no capitals: there the menus lie in the directory of the images."""
+    shape = {"single": True, "filesystem": Fat32(), "table": Table.MSDOS}
+    stick = made(iso, tmp_path / "stick.img", bootloader=Syslinux(), **shape)
+    edits = edit_menus(stick, tmp_path, ("console=ttyS0",))
+    with stick.open("r+b") as disk:
+        for patch in edits.patches:
+            disk.seek(patch.offset)
+            disk.write(patch.data)
+    inside = cut(stick, partitions(stick)[-1], tmp_path / "live")
+    run("fsck.fat", "-n", inside)
+    for menu in ("syslinux.cfg", "menu.cfg"):
+        text = read_fat(inside, f"/liveos/LiveOS/{menu}").decode()
+        assert re.search(rf"(APPEND|linux .*) console=ttyS0 root=live:UUID={SERIAL}", text)
 
 
 @pytest.mark.parametrize(

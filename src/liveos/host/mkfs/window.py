@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveos.errors import ProblemsFoundError
+from liveos.errors import NoSpaceError, ProblemsFoundError
 from liveos.formats.binary import Extent, ExtentSource, FileSource
 from liveos.host import disk
 from liveos.host.direct import from_disk
@@ -63,7 +63,16 @@ def data_ranges(path: Path) -> list[tuple[int, int]]:
 
 
 def put_image(volume: StagedVolume, progress: Progress) -> None:
-    """As `put`, of everything that a program has written to ``volume.image``."""
+    """As `put`, of everything that a program has written to ``volume.image``.
+
+    :raises NoSpaceError: it has made the image larger, as mkfs.btrfs does for lack of room.
+    """
+    size = volume.image.stat().st_size
+    if size > volume.size:
+        raise NoSpaceError(
+            f"the files need a filesystem of {size} bytes, and LIVE has {volume.size}",
+            hint="ask for a smaller overlay or home, or use a larger stick",
+        )
     ranges = data_ranges(volume.image)
     put(volume, (Move(volume.image, start, start, size) for start, size in ranges), progress)
 

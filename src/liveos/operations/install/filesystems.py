@@ -192,8 +192,11 @@ class Btrfs(_Gathered):
         return MakeBtrfs.tools
 
     def capacity(self, size: int) -> int:
-        """Metadata lies there twice, in chunks of up to a tenth of small ones."""
-        return max(0, size - size // 12 - 96 * _MIB)
+        """mkfs.btrfs asks for an eighth of the files' size for metadata, which lie there twice.
+
+        Measured with mkfs.btrfs 6.2 and 20 MiB to 20 GiB of files: a quarter and 45 to 104 MiB.
+        """
+        return max(0, (size - 112 * _MIB) * 4 // 5)
 
     def _maker(self, naming: Naming) -> Maker:
         return MakeBtrfs(naming.label, naming.identities.live_filesystem)

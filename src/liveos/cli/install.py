@@ -20,6 +20,46 @@ if TYPE_CHECKING:
     from liveos.operations.plan import Plan
 
 
+class Filesystem(StrEnum):
+    """What LIVE can be."""
+
+    EXT4 = "ext4"
+    BTRFS = "btrfs"
+    XFS = "xfs"
+    F2FS = "f2fs"
+    FAT32 = "fat32"
+
+
+class TableKind(StrEnum):
+    """The kinds of partition tables."""
+
+    GPT = "gpt"
+    MSDOS = "msdos"
+
+
+class BootloaderKind(StrEnum):
+    """What starts a stick."""
+
+    GRUB = "grub"
+    SYSLINUX = "syslinux"
+    EFI_STUB = "efi-stub"
+
+
+class DataKind(StrEnum):
+    """What a partition for data can be."""
+
+    EXFAT = "exfat"
+    FAT32 = "fat32"
+    EXT4 = "ext4"
+
+
+class LayoutKind(StrEnum):
+    """How many partitions there are."""
+
+    SPLIT = "split"
+    SINGLE = "single"
+
+
 class OverlayKind(StrEnum):
     """How changes are kept; ``auto`` takes what suits the image."""
 
@@ -123,6 +163,48 @@ Timeout = Annotated[
     int | None,
     typer.Option("--timeout", metavar="SECONDS", min=0, help="How long the menu waits; else 5."),
 ]
+TableOption = Annotated[TableKind, typer.Option("--table", help="The kind of partition table.")]
+LayoutOption = Annotated[
+    LayoutKind,
+    typer.Option("--layout", help="ESP and LIVE apart, or a single FAT32 partition for all."),
+]
+FilesystemOption = Annotated[
+    Filesystem | None,
+    typer.Option(
+        "--filesystem",
+        help="What LIVE is: ext4, or fat32 with --layout single, if nothing is said.",
+        show_default=False,
+    ),
+]
+F2fsFeatures = Annotated[
+    str | None,
+    typer.Option(
+        "--f2fs-features",
+        metavar="LIST",
+        help="Features of mkfs.f2fs, such as extra_attr,compression.",
+    ),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="SIZE", help="Make a partition for the owner's files: 8G, 30% or rest."
+    ),
+]
+DataFilesystemOption = Annotated[
+    DataKind | None,
+    typer.Option(
+        "--data-filesystem",
+        help="What that partition is: exfat, if nothing is said.",
+        show_default=False,
+    ),
+]
+BootloaderOption = Annotated[
+    BootloaderKind,
+    typer.Option(
+        "--bootloader",
+        help="What starts it: grub; syslinux on BIOS; or on UEFI a kernel by itself, efi-stub.",
+    ),
+]
 NoBios = Annotated[bool, typer.Option("--no-bios", help="Install no boot loader for BIOS.")]
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not check the source's implanted MD5 sum.")
@@ -160,6 +242,13 @@ def install(
     copy_overlay: CopyOverlay = False,
     copy_home: CopyHome = False,
     swap: Swap = None,
+    table: TableOption = TableKind.GPT,
+    layout: LayoutOption = LayoutKind.SPLIT,
+    filesystem: FilesystemOption = None,
+    f2fs_features: F2fsFeatures = None,
+    data: DataOption = None,
+    data_filesystem: DataFilesystemOption = None,
+    bootloader: BootloaderOption = BootloaderKind.GRUB,
     label: Label = None,
     name: Name = None,
     kernel_args: KernelArguments = None,
@@ -176,16 +265,26 @@ def install(
     from liveos.cli.consent import consent_to_all, show_plans
     from liveos.cli.install_add import plan_addition, require_new_stick_alone
     from liveos.cli.install_home import home_request, needs_key, wish, with_key
+    from liveos.cli.install_layout import bootloader_named, data_request, live_filesystem
     from liveos.cli.installation import carry_out
     from liveos.medium.model import PersistenceKind
     from liveos.operations.install import planning as operation
+    from liveos.operations.install.layout import Table
     from liveos.sizes import parse_bytes, parse_size
 
+    single = layout is LayoutKind.SINGLE
     if add:
         require_new_stick_alone(
             {
                 "--size": size is not None,
                 "--erase": erase,
+                "--table": table is not TableKind.GPT,
+                "--layout": single,
+                "--filesystem": filesystem is not None,
+                "--f2fs-features": f2fs_features is not None,
+                "--data": data is not None,
+                "--data-filesystem": data_filesystem is not None,
+                "--bootloader": bootloader is not BootloaderKind.GRUB,
                 "--label": label is not None,
                 "--timeout": timeout is not None,
                 "--no-bios": no_bios,
@@ -203,6 +302,11 @@ def install(
         uncompressed=uncompressed,
         home=home_request(home, partition=home_partition, plain=plain_home, key_file=key_file),
         swap=None if swap is None else parse_size(swap),
+        table=Table(table),
+        single=single,
+        filesystem=live_filesystem(filesystem, f2fs_features, single=single),
+        bootloader=bootloader_named(bootloader),
+        data=data_request(data, data_filesystem),
         label=label,
         name=name or "LiveOS",
         kernel_arguments=kernel_words(kernel_args or ""),
@@ -247,6 +351,7 @@ def _plans(
     """One plan for each target, with identities of its own."""
     from liveos.cli.install_add import read_system
     from liveos.host.target import look_at
+    from liveos.medium.drivers import drivers_of
     from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
     from liveos.operations.carry.facts import carried_from
@@ -262,12 +367,14 @@ def _plans(
             "an overlay or a home can be brought along to one stick at a time",
             hint="install the others by themselves",
         )
-    system = read_system(request, source, home=home)
+    system, drivers = read_system(request, source, home=home), None
+    if source.image is not None and request.filesystem.name != "ext4":
+        drivers = drivers_of(source.image)
     plans = []
     for target in targets:
         own = replace(request, identities=operation.Identities.random())
         place = look_at(target, source.medium.path)
-        plans.append(operation.plan(own, source.medium, place, system, carried))
+        plans.append(operation.plan(own, source.medium, place, system, carried, drivers=drivers))
     check_distinct(plans)
     return plans
 

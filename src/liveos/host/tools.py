@@ -112,9 +112,46 @@ QEMU_IO = Tool(
 GPGV = Tool(
     ("gpgv",), "gnupg2", "gpgv", ("verify",), "judges signatures of checksum files", minimum="2.2"
 )
+MKFS_BTRFS = Tool(
+    ("mkfs.btrfs",), "btrfs-progs", "btrfs-progs", ("install",), "makes Btrfs with files in it",
+    minimum="4.14",  # --rootdir keeps the size of the image
+)  # fmt: skip
+BTRFS = Tool(("btrfs",), "btrfs-progs", "btrfs-progs", ("install",), "checks Btrfs")
+MKFS_XFS = Tool(
+    ("mkfs.xfs",), "xfsprogs", "xfsprogs", ("install",), "makes XFS", ("-V",), minimum="5.19"
+)  # fmt: skip
+XFS_DB = Tool(
+    ("xfs_db",), "xfsprogs", "xfsprogs", ("install",), "edits XFS", ("-V",), minimum="5.19"
+)
+XFS_REPAIR = Tool(("xfs_repair",), "xfsprogs", "xfsprogs", ("install",), "checks XFS", ("-V",))
+MKFS_F2FS = Tool(
+    ("mkfs.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "makes F2FS", ("-V",), minimum="1.11"
+)
+SLOAD_F2FS = Tool(
+    ("sload.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "puts files into F2FS", ("-V",)
+)
+FSCK_F2FS = Tool(("fsck.f2fs",), "f2fs-tools", "f2fs-tools", ("install",), "checks F2FS", ("-V",))
+MKFS_EXFAT = Tool(
+    ("mkfs.exfat",), "exfatprogs", "exfatprogs", ("install",), "makes exFAT", ("-V",), minimum="1.1"
+)  # fmt: skip
+EXFATLABEL = Tool(
+    ("exfatlabel",), "exfatprogs", "exfatprogs", ("install",), "numbers exFAT", ("-V",)
+)
+FSCK_EXFAT = Tool(
+    ("fsck.exfat",), "exfatprogs", "exfatprogs", ("install",), "checks exFAT", ("-V",)
+)
+SYSLINUX = Tool(
+    ("syslinux",), "syslinux syslinux-nonlinux", "syslinux syslinux-common", ("install",),
+    "makes FAT start on BIOS", minimum="6.03",
+)  # fmt: skip
+OBJCOPY = Tool(
+    ("objcopy",), "binutils systemd-boot-unsigned", "binutils systemd-boot-efi", ("install",),
+    "builds unified kernel images", minimum="2.35",
+)  # fmt: skip
 
 ALL_TOOLS = (
     SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, RESIZE2FS, MTOOLS, BLKID, CRYPTSETUP, DMSETUP,
-    GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO,
-    GPGV,
+    GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO, GPGV, MKFS_BTRFS, BTRFS, MKFS_XFS, XFS_DB, XFS_REPAIR,
+    MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS, MKFS_EXFAT, EXFATLABEL,
+    FSCK_EXFAT, SYSLINUX, OBJCOPY,
 )  # fmt: skip

@@ -12,11 +12,11 @@ from liveos.host.direct import from_disk
 from liveos.host.run import drain, feed
 from liveos.host.tools import Command
 from liveos.host.transfer import PIECE, DurableWriter, Progress, forget_cached, hash_file
-from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume
+from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume, StagedVolume, Volume
 
 
 def write_file(
-    volume: FatVolume | Ext4Volume,
+    volume: Volume,
     path: str,
     size: int,
     data: Iterator[bytes],
@@ -24,17 +24,18 @@ def write_file(
 ) -> None:
     """A new file of ``size`` bytes; every piece of ``data`` but the last is of whole blocks.
 
-    Returns when it is on the disk.
+    Returns when it is on the disk; of what is only gathered yet, when it is whole.
     """
     match volume:
         case FatVolume():
-            _to_fat(volume, path, data)
-            progress(size)
+            _to_fat(volume, path, data, progress)
         case Ext4Volume():
             _to_ext4(volume, path, size, data, progress)
+        case StagedVolume():
+            _to_stage(volume, path, data, progress)
 
 
-def sum_on_disk(volume: FatVolume | Ext4Volume, path: str, size: int, progress: Progress) -> str:
+def sum_on_disk(volume: Volume, path: str, size: int, progress: Progress) -> str:
     """The SHA-256 sum of a file, from the disk and not from the page cache."""
     with disk.opened(volume.path, os.O_RDONLY) as descriptor:
         forget_cached(descriptor)
@@ -43,13 +44,28 @@ def sum_on_disk(volume: FatVolume | Ext4Volume, path: str, size: int, progress: 
             return _sum_of_output(volume.read(path), progress)
         case Ext4Volume():
             return _sum_on_ext4(volume, path, size, progress)
+        case StagedVolume():
+            with FileSource(volume.staged(path)) as source:
+                return hash_file(source, size, progress)
 
 
-def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes]) -> None:
+def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes], progress: Progress) -> None:
+    done = 0
     with feed(volume.write(path)) as pipe:
         for piece in data:
             pipe.write(piece)
+            done += len(piece)
+            progress(done)
     disk.sync(volume.path)
+
+
+def _to_stage(volume: StagedVolume, path: str, data: Iterator[bytes], progress: Progress) -> None:
+    done = 0
+    with volume.staged(path).open("xb") as file:
+        for piece in data:
+            file.write(piece)
+            done += len(piece)
+            progress(done)
 
 
 def _to_ext4(

@@ -7,6 +7,7 @@ address a filesystem by its byte offset; neither root nor a loop device is neede
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MKFS_FAT, MTOOLS, Command
@@ -21,11 +22,15 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FatVolume:
-    """A FAT32 filesystem of ``size`` bytes at byte ``offset`` of a file or device."""
+    """A FAT32 filesystem of ``size`` bytes at byte ``offset`` of a file or device.
+
+    ``name`` is that of its partition.
+    """
 
     path: Path
     offset: int
     size: int
+    name: str = "ESP"
 
     def __str__(self) -> str:
         return f"{self.path}@@{self.offset}"
@@ -37,7 +42,7 @@ class FatVolume:
         then udev has told the kernel of the partitions, which mkfs.fat minds without ``-I``.
         """
         sectors = str(self.offset // SECTOR)
-        cluster = "1" if self.size < 256 * _MIB else "4"
+        cluster = str(fat_cluster(self.size) // SECTOR)
         arguments = ("-I", "-F", "32", "-s", cluster, "-n", label, "-i", f"{serial:08X}")
         place = ("--offset", sectors, "-h", sectors, str(self.path), str(self.size // _KIB))
         return Command(MKFS_FAT, (*arguments, *place))
@@ -87,6 +92,7 @@ class Ext4Volume:
     path: Path
     offset: int
     size: int
+    name: ClassVar[str] = "LIVE"
 
     def __str__(self) -> str:
         return f"{self.path}?offset={self.offset}"
@@ -118,6 +124,53 @@ class Ext4Volume:
 
     def check(self) -> Command:
         return Command(E2FSCK, ("-f", "-n", str(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class StagedVolume:
+    """A filesystem that no program changes without mounting it, so it is made with its files.
+
+    The files are gathered below ``tree``; then the whole is made and put in its place. ``blank``
+    says that what nobody has written to the target reads as zeros.
+    """
+
+    path: Path
+    offset: int
+    size: int
+    scratch: Path
+    blank: bool
+    name: ClassVar[str] = "LIVE"
+
+    @property
+    def tree(self) -> Path:
+        """What the root of the filesystem will hold, as a directory of this machine."""
+        return self.scratch / "tree"
+
+    @property
+    def image(self) -> Path:
+        """Where a program makes a filesystem that it cannot make in its place."""
+        return self.scratch / "image"
+
+    def staged(self, path: str) -> Path:
+        """Where a file of the volume is gathered; ``path`` is absolute there."""
+        return self.tree / path.lstrip("/")
+
+
+Volume = FatVolume | Ext4Volume | StagedVolume
+
+
+def fat_cluster(volume_size: int) -> int:
+    """Bytes of a cluster: few enough that FAT32 is FAT32, many enough that its table is small."""
+    for limit, cluster in ((256 * _MIB, 512), (2048 * _MIB, 2048), (16384 * _MIB, 8192)):
+        if volume_size < limit:
+            return cluster
+    return 32768
+
+
+def fat_capacity(volume_size: int) -> int:
+    """Bytes that files can surely have on a FAT32 made by `FatVolume.make`: it has two tables."""
+    clusters = volume_size // fat_cluster(volume_size)
+    return max(0, clusters * fat_cluster(volume_size) - clusters * 8 - _MIB)
 
 
 def journal_size(volume_size: int) -> int:

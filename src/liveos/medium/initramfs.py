@@ -72,6 +72,19 @@ def read_initramfs(source: ByteSource, most: int = MOST_READ) -> InitramfsConten
     return seen.contents(is_complete=is_complete)
 
 
+def each_member(source: ByteSource, most: int) -> Iterator[tuple[Member, CpioReader]]:
+    """The members of all archives, with the reader that stands at each; at most ``most`` bytes.
+
+    :raises FormatError: this is no initramfs, or it is damaged.
+    """
+    try:
+        for reader in _archives(_Limited(source, most)):
+            for member in reader:
+                yield member, reader
+    except _LimitReachedError:
+        return
+
+
 def _archives(source: ByteSource) -> Iterator[CpioReader]:
     """Uncompressed archives (microcode comes that way), then the compressed ones behind them."""
     stream = SourceStream(source)

@@ -16,7 +16,9 @@ from liveos.medium.open_scene import scene_of_directory, scene_of_file
 from liveos.medium.persistence import persistence_of
 from liveos.medium.root import root_of, whole_file
 from liveos.medium.scene import Scene
+from liveos.medium.unread import unread_images
 from liveos.medium.warnings import find_warnings
+from liveos.report import Finding, Severity
 
 _HINT = "liveos reads ISOs, disk images, squashfs, EROFS, ext4 and FAT images, and directories"
 
@@ -78,7 +80,19 @@ def facts_of(scene: Scene, source: ByteSource | None) -> Medium:
 def images_of(scene: Scene) -> Found:
     """The images of a medium; a filesystem that is itself a root counts as one."""
     found = find_images(scene)
-    return found if found.images else Found(_bare_image(scene), found.findings)
+    names = frozenset(image.name for image in found.images)
+    unread = tuple(unread_images(scene, names))
+    if not found.images and not unread:
+        return Found(_bare_image(scene), found.findings)
+    return Found((*found.images, *unread), (*found.findings, *map(_unread_finding, unread)))
+
+
+def _unread_finding(image: Image) -> Finding:
+    message = (
+        f"{image.name}: its filesystem is not read here, so what is said of it is what was noted"
+        " when it was installed"
+    )
+    return Finding("unread-filesystem", Severity.INFO, message)
 
 
 def _bare_image(scene: Scene) -> tuple[Image, ...]:

@@ -60,9 +60,11 @@ def list_images(path: Path) -> Listing:
     """The images of an ISO, image file, stick, device or directory; errors are as of `inspect`."""
     with opened(path) as (scene, _):
         found = images_of(scene)
-        payloads = find_payloads(scene) or (None,) * len(found.images)
-        listed = tuple(map(_listed, (scene,) * len(payloads), payloads, found.images))
-        free = next((_free(payload.volume) for payload in payloads if payload), None)
+        payloads = find_payloads(scene)
+        unread = (None,) * (len(found.images) - len(payloads))
+        pairs = zip((*payloads, *unread), found.images, strict=True)
+        listed = tuple(_listed(scene, payload, image) for payload, image in pairs)
+        free = next((_free(payload.volume) for payload in payloads), None)
         warnings = (*scene.findings, *found.findings, *leftover_findings(scene))
     return Listing(scene.path, scene.kind, scene.label, scene.size, free, listed, warnings)
 

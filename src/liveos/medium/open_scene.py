@@ -21,6 +21,8 @@ UNFINISHED_MARK = "LIVEOS-UNFINISHED"
 
 _ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
 _NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.ENCRYPTING, Kind.SWAP})
+# Whole, but nobody here reads them; what is on LIVE is noted on the ESP (``medium.unread``).
+_UNREAD = frozenset({Kind.BTRFS, Kind.XFS, Kind.F2FS, Kind.EXFAT, Kind.NTFS})
 _BARE = {Kind.SQUASHFS: MediumKind.SQUASHFS, Kind.EROFS: MediumKind.EROFS}
 
 
@@ -99,7 +101,8 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
     parts = list(_parts(path, source, table))
     volumes = tuple(part.volume for part in parts if part.volume is not None)
     esps = [part.volume for part in parts if part.volume and _is_esp(part)]
-    esp = esps[0] if esps and len(volumes) > 1 else None
+    unread = [part for part in parts if part.volume is None and part.problem is not None]
+    esp = esps[0] if esps and (len(volumes) > 1 or unread) else None
     others = [volume for volume in volumes if volume is not esp]
     findings = [*_table_findings(table), *_part_findings(parts)]
     if not volumes:
@@ -107,7 +110,8 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
         findings.append(Finding("no-filesystem", Severity.WARNING, message))
     if _is_unfinished(path, source, volumes):
         findings.append(_unfinished_finding(path))
-    label = others[0].label if others else None
+    labels = [*(each.label for each in others), *(each.partition.label for each in unread)]
+    label = labels[0] if labels else None
     partitions = tuple(part.partition for part in parts)
     return Scene(
         path, MediumKind.DISK, label, source.size, volumes, esp, partitions, tuple(findings)
@@ -159,7 +163,8 @@ def _part_findings(parts: list[_Part]) -> Iterator[Finding]:
     for part in parts:
         if part.problem is not None:
             message = f"partition {part.entry.number}: {part.problem}"
-            yield Finding("unreadable-partition", Severity.WARNING, message)
+            severity = Severity.INFO if part.partition.filesystem in _UNREAD else Severity.WARNING
+            yield Finding("unreadable-partition", severity, message)
         if part.partition.filesystem == Kind.ENCRYPTING:
             message = f"partition {part.entry.number}: its encryption was begun and is not finished"
             repair = "run liveos home encrypt again"

@@ -10,6 +10,8 @@ from liveos.medium.model import Firmware, MediumKind, Menu, Partition
 from liveos.medium.volume import Volume
 from liveos.report import Finding
 
+_UNREAD_LIVE = ("btrfs", "xfs", "f2fs")
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -39,6 +41,12 @@ class Scene:
             return ()
         others = tuple(volume for volume in self.volumes if volume is not self.esp)
         return others if self.esp is None or self.kind is MediumKind.ISO else (*others, self.esp)
+
+    @property
+    def unread_filesystems(self) -> tuple[str, ...]:
+        """What kinds of filesystems there are that an image may lie on, and nobody here reads."""
+        kinds = (partition.filesystem for partition in self.partitions)
+        return tuple(dict.fromkeys(kind for kind in kinds if kind in _UNREAD_LIVE))
 
     def volumes_for(self, firmware: Firmware) -> tuple[Volume, ...]:
         """The filesystems in the order in which a firmware's loader comes to see them."""

@@ -2,8 +2,10 @@
 """Carries plans out: the only module of the operations that changes anything."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import UnionType
+from typing import Any
 
 from liveos.errors import (
     LiveosError,
@@ -18,6 +20,8 @@ from liveos.host.target import TargetKind, look_at
 from liveos.operations.carry.perform import perform_carry_step
 from liveos.operations.home.perform.step import perform_home_step
 from liveos.operations.images.perform.step import perform_image_step
+from liveos.operations.install.gathered import perform_layout_step
+from liveos.operations.install.loaders import perform_loader_step
 from liveos.operations.install.session import Session
 from liveos.operations.install.step import perform_stick_step
 from liveos.operations.memory.perform import perform_memory_step
@@ -29,9 +33,12 @@ from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
 from liveos.operations.steps.images import ImageStep
+from liveos.operations.steps.layouts import LayoutStep
+from liveos.operations.steps.loaders import LoaderStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
+from liveos.operations.steps.stick import Step
 from liveos.report import NullReporter, Reporter
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -64,23 +71,23 @@ def carry_out(plan: Plan, session: Session) -> None:
         disk.reread_partitions(plan.target.path)
 
 
+_WINGS: tuple[tuple[UnionType | type, Callable[[Any, Session], None]], ...] = (
+    (OverlayStep, lambda step, session: perform_overlay_step(step, session.reporter)),
+    (ConvertStep, lambda step, session: perform_convert_step(step, session.reporter)),
+    (HomeStep, lambda step, session: perform_home_step(step, session.reporter)),
+    (MenuStep, lambda step, _: perform_menu_step(step)),
+    (ImageStep, perform_image_step),
+    (MemoryStep, perform_memory_step),
+    (CarryStep, perform_carry_step),
+    (LoaderStep, perform_loader_step),
+    (LayoutStep, perform_layout_step),
+    (Step, perform_stick_step),
+)
+"""Which wing does which steps."""
+
+
 def _perform(step: AnyStep, session: Session) -> None:
-    if isinstance(step, OverlayStep):
-        perform_overlay_step(step, session.reporter)
-    elif isinstance(step, ConvertStep):
-        perform_convert_step(step, session.reporter)
-    elif isinstance(step, HomeStep):
-        perform_home_step(step, session.reporter)
-    elif isinstance(step, MenuStep):
-        perform_menu_step(step)
-    elif isinstance(step, ImageStep):
-        perform_image_step(step, session)
-    elif isinstance(step, MemoryStep):
-        perform_memory_step(step, session)
-    elif isinstance(step, CarryStep):
-        perform_carry_step(step, session)
-    else:
-        perform_stick_step(step, session)
+    next(perform for steps, perform in _WINGS if isinstance(step, steps))(step, session)
 
 
 def check(plan: Plan) -> None:

@@ -14,13 +14,24 @@ from liveos.operations.steps.carry import CarryStep
 from liveos.operations.steps.convert import ConvertStep
 from liveos.operations.steps.home import HomeStep
 from liveos.operations.steps.images import ImageStep
+from liveos.operations.steps.layouts import LayoutStep
+from liveos.operations.steps.loaders import LoaderStep
 from liveos.operations.steps.memory import MemoryStep
 from liveos.operations.steps.menus import MenuStep
 from liveos.operations.steps.overlay import OverlayStep
 from liveos.operations.steps.stick import Step
 
 AnyStep = (
-    Step | OverlayStep | ConvertStep | HomeStep | MenuStep | MemoryStep | ImageStep | CarryStep
+    Step
+    | LayoutStep
+    | LoaderStep
+    | OverlayStep
+    | ConvertStep
+    | HomeStep
+    | MenuStep
+    | MemoryStep
+    | ImageStep
+    | CarryStep
 )
 """All that plans are made of."""
 

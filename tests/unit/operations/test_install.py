@@ -18,7 +18,10 @@ from liveos.errors import (
     UsageError,
 )
 from liveos.host.target import Content, Target, TargetKind
+from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.model import Boot, Image, Medium, PersistenceKind
+from liveos.operations.install.filesystems import Btrfs, Fat32, Xfs
+from liveos.operations.install.layout import Table
 from liveos.operations.install.planning import InstallRequest, plan
 from liveos.operations.plan import Plan, plan_document
 from liveos.operations.steps.stick import Copy, CreateImage, InstallCore, MakeUnbootable, Write
@@ -66,13 +69,30 @@ CASES: dict[str, tuple[InstallRequest, Image, Target]] = {
         NESTED,
         NEW_FILE,
     ),
+    "btrfs-file": (
+        replace(REQUEST, overlay=Size(), filesystem=Btrfs()),
+        FLAT,
+        NEW_FILE,
+    ),
+    "xfs-msdos-device": (
+        replace(ON_DEVICE, filesystem=Xfs(), table=Table.MSDOS),
+        NESTED,
+        replace(DEVICE, contents=OLD_CONTENT),
+    ),
+    "single-fat": (
+        replace(REQUEST, single=True, filesystem=Fat32(), label="SMALL"),
+        NESTED,
+        NEW_FILE,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_plans_are_as_reviewed(name: str) -> None:
     request, image, target = CASES[name]
-    assert as_text(plan(request, medium(image), target)) == (GOLDEN / f"{name}.txt").read_text()
+    system = LiveSystem(systemd=252) if request.filesystem.copies else None
+    text = as_text(plan(request, medium(image), target, system))
+    assert text == (GOLDEN / f"{name}.txt").read_text()
 
 
 def test_the_same_facts_give_the_same_plan() -> None:

@@ -17,8 +17,13 @@ _SYMBOL_SIZE = 18
 _LONGEST_NAME = 64
 _LARGEST_TEXT = 64 << 10
 _LARGEST_SEARCH = 2 << 20
-_OPTIONAL_HEADERS = {0x10B: 96, 0x20B: 112}  # magic of PE32 and PE32+ -> where directories begin
+_PE32_PLUS = 0x20B
+_OPTIONAL_HEADERS = {
+    0x10B: 96,
+    _PE32_PLUS: 112,
+}  # magic of PE32 and PE32+ -> where directories begin
 _CERTIFICATE_DIRECTORY = 4
+_PAGE = 4096
 
 ARCHITECTURES = {
     0x014C: "ia32",
@@ -124,6 +129,16 @@ def read_pe(source: ByteSource) -> PeImage:
     )
 
 
+def next_address(source: ByteSource) -> int:
+    """The first virtual address behind all sections, at which a page begins.
+
+    :raises FormatError: this is no PE image.
+    """
+    _, rows, _ = _section_rows(source)
+    ends = [row.virtual_address + max(row.virtual_size, row.raw_size) for row in rows]
+    return _image_base(source) + -(-max(ends, default=0) // _PAGE) * _PAGE
+
+
 def read_section(source: ByteSource, image: PeImage, name: str, most: int) -> bytes | None:
     """The first bytes of a section; None when the image has none of that name."""
     for section in image.sections:
@@ -136,6 +151,22 @@ def _read_headers(
     source: ByteSource,
 ) -> tuple[_CoffHeader, tuple[int, int], tuple[Section, ...]]:
     """The COFF header, the place of the certificates, and the sections."""
+    coff, rows, optional = _section_rows(source)
+    strings = coff.symbols_offset + coff.symbols * _SYMBOL_SIZE
+    return coff, _certificates(optional), tuple(_section(source, row, strings) for row in rows)
+
+
+def _image_base(source: ByteSource) -> int:
+    """Where the image would like to be loaded: four bytes in PE32, eight in PE32+."""
+    optional = _section_rows(source)[2]
+    is_plus = int.from_bytes(optional[:2], "little") == _PE32_PLUS
+    return int.from_bytes(optional[24:32] if is_plus else optional[28:32], "little")
+
+
+def _section_rows(
+    source: ByteSource,
+) -> tuple[_CoffHeader, tuple[_SectionHeader, ...], bytes]:
+    """The COFF header, the section table, and the optional header."""
     if source.read_at(0, 2) != b"MZ":
         raise FormatError("no PE image: it does not begin with MZ")
     start = int.from_bytes(source.read_at(0x3C, 4), "little")
@@ -149,8 +180,7 @@ def _read_headers(
     table = optional_offset + coff.optional_size
     row = _SectionHeader.layout().size
     rows = (_SectionHeader.read(source, table + row * number) for number in range(coff.sections))
-    strings = coff.symbols_offset + coff.symbols * _SYMBOL_SIZE
-    return coff, _certificates(optional), tuple(_section(source, row, strings) for row in rows)
+    return coff, tuple(rows), optional
 
 
 def _section(source: ByteSource, header: _SectionHeader, strings: int) -> Section:

@@ -175,11 +175,21 @@ def _on_medium(scene: Scene, name: str | None, *, direct: bool) -> OpenOverlay:
 
 
 def choose_payload(scene: Scene, name: str | None) -> Payload:
-    """The image of this name, or the only one; :raises UsageError: there is none, or several."""
+    """The image of this name, or the only one.
+
+    :raises UsageError: there is none, or several.
+    :raises UnsupportedError: it lies on a filesystem that is not read.
+    """
     payloads = find_payloads(scene)
     named = [each for each in payloads if name is None or _same(each.directory, name)]
     if len(named) == 1:
         return named[0]
+    unread = scene.unread_filesystems
+    if not payloads and unread:
+        raise UnsupportedError(
+            f"{scene.path}: its image lies on {' and '.join(unread)}, which is not read here",
+            hint="mount it and name the mount point, or do this in the running system",
+        )
     known = ", ".join(each.directory or "/" for each in payloads) or "none"
     what = f"no image {name}" if name is not None and not named else f"{len(named)} images"
     raise UsageError(

@@ -27,6 +27,7 @@ from liveos.host.run import run
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.guests.kernel_words import edit_menu, has_kernel_line
 from liveos.operations.guests.layer import Patch
+from liveos.operations.guests.unified_edits import edit_unified
 from liveos.operations.menus.text import DIRECTORY
 
 _MENU_SUFFIXES = (".cfg", ".conf", ".lst")
@@ -36,6 +37,7 @@ _BOOT_DIRECTORIES = frozenset(
 )
 _EXT = frozenset({IdentifiedKind.EXT2, IdentifiedKind.EXT3, IdentifiedKind.EXT4})
 _DEEPEST = 6  # /EFI/BOOT/x/y/z; deeper trees are somebody's loop
+_IMAGE_DEPTH = 2  # /liveos/NAME
 _SECTOR = 2048
 _SYSTEM_AREA = 16 * _SECTOR  # ECMA-119 6.2.1
 _BLOCK = 4096
@@ -78,6 +80,8 @@ def edit_menus(
             with suppress(FormatError):  # a damaged filesystem is for the firmware to judge
                 copy = workspace / f"filesystem-{window.offset}"
                 edits += _edit_filesystem(window, kind, copy, edit)
+                for path, patches in edit_unified(window, kind.read(window), edit):
+                    edits += MenuEdits((path,), patches)
     return edits
 
 
@@ -249,9 +253,11 @@ def _boot_files(tree: FileTree) -> Iterator[Node]:
 
 
 def _may_hold_menus(path: str) -> bool:
-    # ``/LiveOS``, in this spelling, holds images and overlays with etc/*.conf of all sorts.
-    top, depth = path.split("/")[1], path.count("/")
-    return f"/{top}" == DIRECTORY or (top.casefold() in _BOOT_DIRECTORIES and depth <= _DEEPEST)
+    # On one FAT partition ours is ``/LiveOS``, which elsewhere has overlays with etc/*.conf.
+    top, depth = path.split("/")[1].casefold(), path.count("/")
+    if f"/{top}" == DIRECTORY:
+        return depth <= _IMAGE_DEPTH
+    return top in _BOOT_DIRECTORIES and depth <= _DEEPEST
 
 
 def _may_be_menu(node: Node) -> bool:

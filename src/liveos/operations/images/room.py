@@ -12,7 +12,13 @@ from liveos.host.folders.fat_folder import FatFolder
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import FileRef, PersistenceKind
 from liveos.medium.stick import OpenStick
-from liveos.operations.install.layout import BIOS_BOOT_SIZE, Identities, Layout, PlacedPartition
+from liveos.operations.install.layout import (
+    BIOS_BOOT_SIZE,
+    Identities,
+    Layout,
+    PlacedPartition,
+    Table,
+)
 from liveos.operations.install.payload import Payload
 from liveos.operations.install.rooms import contents_size, rooms_of, wishes_of
 from liveos.operations.install.sizes import least_room, share_out
@@ -132,7 +138,9 @@ def _layout(stick: OpenStick, identities: Identities) -> Layout:
 
     return Layout(
         size=stick.scene.size or 0,
+        table_kind=Table.GPT,
         disk=identities.disk,
+        signature=0,
         bios_boot=part("BIOS boot", 0, BIOS_BOOT_SIZE, identities.bios_boot),
         esp=part("ESP", esp.offset, esp.size, identities.esp),
         live=part("LIVE", live.offset, live.size, identities.live),

@@ -5,9 +5,8 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from liveos.host.folders.ext4_folder import Ext4Folder
-from liveos.host.folders.folder import FolderFile
-from liveos.host.volumes import SAFE_FEATURES
+from liveos.host.folders.in_volume import file_in
+from liveos.host.volumes import SAFE_FEATURES, FatVolume
 from liveos.medium.home.updates import DIRECTORY as UPDATES
 from liveos.medium.model import PersistenceKind
 from liveos.medium.stores import HOME_NAME, SWAP_NAME
@@ -60,7 +59,9 @@ def overlay_steps(
         case PersistenceKind.IMAGE:
             assert size is not None
             uuid = stick.request.identities.overlay_filesystem
-            yield MakeImage(_beside(stick, place), size, EmbeddedFilesystem(uuid, features, label))
+            yield MakeImage(
+                file_in(place.volume, place.path), size, EmbeddedFilesystem(uuid, features, label)
+            )
         case PersistenceKind.DIRECT | None:
             return
 
@@ -92,7 +93,7 @@ def home_steps(stick: Stick) -> Iterator[HomeStep | MemoryStep | CarryStep]:
         return
     yield CreateHome(
         spec=spec,
-        place=_beside(stick, Place(stick.live, f"{stick.directory}/{HOME_NAME}")),
+        place=file_in(stick.live, f"{stick.directory}/{HOME_NAME}"),
         size=size,
         uuid=uuid,
         features=SAFE_FEATURES,
@@ -116,14 +117,8 @@ def private_steps(stick: Stick) -> Iterator[MemoryStep]:
     home = f"{directory}/{HOME_NAME}" if rooms.home and not stick.layout.home else None
     swap = f"{directory}/{SWAP_NAME}" if rooms.swap is not None else None
     places = tuple(Place(stick.live, path) for path in (overlay, home, swap) if path)
-    if places:
+    if places and not isinstance(stick.live, FatVolume):
         yield KeepPrivate(places)
-
-
-def _beside(stick: Stick, place: Place) -> FolderFile:
-    """A place on LIVE in the words of steps that work on finished sticks, too."""
-    directory, name = posixpath.split(place.path)
-    return FolderFile(Ext4Folder(stick.live, directory), name)
 
 
 def update_steps(stick: Stick) -> Iterator[Step]:

@@ -4,27 +4,55 @@
 from liveos.errors import UnsupportedError
 from liveos.formats.exception_store.geometry import Geometry
 from liveos.medium.model import Image, PersistenceKind
+from liveos.operations.install.filesystems import Ext4, LiveFilesystem
 from liveos.sizes import format_size
 
 _CHUNKS = Geometry(8)
 
 
-def choose_kind(image: Image, wanted: PersistenceKind | None) -> PersistenceKind:
-    """The kind that was asked for, or the one that suits the image: snapshot, else directory.
+def choose_kind(
+    image: Image,
+    wanted: PersistenceKind | None,
+    filesystem: LiveFilesystem | None = None,
+    *,
+    targeted: bool = False,
+) -> PersistenceKind:
+    """The kind that was asked for, or the one that suits the image and the filesystem of LIVE.
 
-    :raises UnsupportedError: the image cannot use it; says why.
+    ``targeted`` means that directories need the labels of SELinux's targeted policy.
+
+    :raises UnsupportedError: one of them cannot use it; says why.
     """
+    filesystem = filesystem or Ext4()
     options = {option.kind: option for option in image.persistence}
-    candidates = (wanted,) if wanted else (PersistenceKind.SNAPSHOT, PersistenceKind.DIRECTORY)
-    for kind in candidates:
-        if kind in options and options[kind].usable:
+    reasons = []
+    for kind in (wanted,) if wanted else filesystem.kinds:
+        if kind not in options:
+            continue
+        reason = None if options[kind].usable else options[kind].reason
+        reason = reason or _not_on(filesystem, kind, targeted=targeted)
+        if reason is None:
             return kind
-    reasons = [f"{kind}: {options[kind].reason}" for kind in candidates if kind in options]
+        reasons.append(f"{kind}: {reason}")
     why = "; ".join(reasons) or "nothing is known of its initramfs"
     raise UnsupportedError(
         f"{image.name} cannot keep changes this way ({why})",
         hint="choose another --overlay-kind, or --overlay none",
     )
+
+
+def _not_on(filesystem: LiveFilesystem, kind: PersistenceKind, *, targeted: bool) -> str | None:
+    """Why a filesystem of LIVE cannot hold an overlay of a kind."""
+    if kind is not PersistenceKind.DIRECTORY:
+        return None
+    if kind not in filesystem.kinds:
+        return f"{filesystem.name} keeps neither owners nor attributes"
+    if filesystem.copies and targeted:
+        return (
+            f"the image goes by SELinux, and only a mounted {filesystem.name} can get the label"
+            " that a directory needs"
+        )
+    return None
 
 
 def most_useful(image: Image, kind: PersistenceKind | None) -> int | None:

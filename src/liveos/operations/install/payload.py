@@ -60,6 +60,11 @@ class Payload:
         return self.kernel.version or made_for
 
     @property
+    def start_size(self) -> int:
+        """Bytes of the kernel and its initramfs."""
+        return sum(file.size for file, _ in self.boot_files)
+
+    @property
     def boot_size(self) -> int:
         """What the ESP must hold, in bytes."""
         return sum(file.size for file, _ in (*self.boot_files, *self.loaders))

@@ -20,13 +20,14 @@ from liveos.formats.binary import (
 )
 from liveos.formats.programs import grub_pc
 from liveos.host import disk, ext4
+from liveos.host.folders.in_volume import file_in
 from liveos.host.relay import Relay
 from liveos.host.run import run
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
 from liveos.host.transfer import ReadAhead, forget_cached, pieces
 from liveos.host.volume_files import sum_on_disk, write_file
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
 from liveos.medium.model import FileRef
 from liveos.operations.install.session import Session, Written
 from liveos.operations.steps.stick import (
@@ -76,11 +77,18 @@ def make_directories(step: MakeDirectories) -> None:
         case Ext4Volume() as volume:
             for path in step.paths:
                 ext4.make_directory(volume, path, step.selinux)
+        case StagedVolume() as volume:
+            for path in step.paths:
+                volume.staged(path).mkdir(mode=0o755)
 
 
 def allocate(step: Allocate) -> None:
-    assert isinstance(step.place.volume, Ext4Volume)
-    ext4.allocate(step.place.volume, step.place.path, step.size)
+    if isinstance(step.place.volume, Ext4Volume):
+        ext4.allocate(step.place.volume, step.place.path, step.size)
+        return
+    file = file_in(step.place.volume, step.place.path)
+    with file.folder.create(file.name, step.size):
+        pass  # it reads as zeros
 
 
 def copy(step: Copy, session: Session) -> None:
@@ -102,8 +110,20 @@ def _opened(file: FileRef) -> Iterator[ByteSource]:
 
 
 def write(place: Place, data: bytes, session: Session) -> None:
-    stream(place, len(data), pieces(MemorySource(data), len(data)), session)
-    session.note(Written(place, len(data), hashlib.sha256(data).hexdigest(), copied=False))
+    write_from(place, MemorySource(data), session)
+
+
+def write_from(place: Place, source: ByteSource, session: Session) -> None:
+    """A file that was made here; it is read back later."""
+    digest = hashlib.sha256()
+
+    def summed() -> Iterator[bytes]:
+        for piece in pieces(source, source.size):
+            digest.update(piece)
+            yield piece
+
+    stream(place, source.size, summed(), session)
+    session.note(Written(place, source.size, digest.hexdigest(), copied=False))
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
@@ -154,7 +174,7 @@ def install_core(step: InstallCore) -> None:
         raise LiveosError(f"{step.build.tool.name}: {error}") from error
     if len(loader) > step.size:
         raise LiveosError(f"GRUB's core image of {len(loader)} bytes does not fit")
-    _write_and_compare(step.path, step.offset, loader)
+    write_and_compare(step.path, step.offset, loader)
 
 
 def write_boot_code(step: WriteBootCode) -> None:
@@ -166,10 +186,11 @@ def write_boot_code(step: WriteBootCode) -> None:
             code = grub_pc.boot_code(image, step.core_offset // grub_pc.SECTOR)
         except FormatError as error:
             raise LiveosError(f"{step.boot_image}: {error}") from error
-    _write_and_compare(step.path, 0, code.ljust(grub_pc.BOOT_CODE_SIZE, b"\0"))
+    write_and_compare(step.path, 0, code.ljust(grub_pc.BOOT_CODE_SIZE, b"\0"))
 
 
-def _write_and_compare(path: Path, offset: int, data: bytes) -> None:
+def write_and_compare(path: Path, offset: int, data: bytes) -> None:
+    """:raises ProblemsFoundError: the target gives back other bytes than it was given."""
     with disk.opened(path) as descriptor:
         disk.write_all(descriptor, offset, data)
         os.fsync(descriptor)

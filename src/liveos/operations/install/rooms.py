@@ -2,13 +2,24 @@
 """Where everything on a new stick lies, and how large it is; or that it does not fit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from liveos.errors import NoSpaceError
 from liveos.formats import swap
-from liveos.host.volumes import BLOCK, ext4_capacity, ext4_size
+from liveos.host.volumes import BLOCK
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import PersistenceKind
-from liveos.operations.install.layout import ALIGNMENT, Layout, lay_out, least_size, with_home
+from liveos.operations.install.bootloaders import Syslinux
+from liveos.operations.install.data import data_size
+from liveos.operations.install.filesystems import LiveFilesystem, size_for
+from liveos.operations.install.layout import (
+    ALIGNMENT,
+    Layout,
+    Shape,
+    lay_out,
+    least_size,
+    with_home,
+)
 from liveos.operations.install.overlay import most_useful, store_size
 from liveos.operations.install.payload import Payload
 from liveos.operations.install.sizes import Shares, Wish, Wishes, least_room, share_out
@@ -19,6 +30,7 @@ _MIB = 1 << 20
 _RECORD_SIZE = 64 * 1024
 _EXTENTS = 64 * 1024  # what the extent tree of a file may need
 _PIECES = 3  # overlay, home, swap
+_BOOT_SPARE = 4 * _MIB  # menus, and an initramfs that grows
 
 
 def share_rooms(
@@ -33,26 +45,63 @@ def share_rooms(
     :raises NoSpaceError: it does not fit, or a piece would be of no use; names the least size.
     :raises UsageError: no stick whatever could be divided like this.
     """
-    wishes = wishes_of(request, payload, kind)
-    contents = contents_size(payload, updates)
+    wishes, shape = wishes_of(request, payload, kind), _shape(request)
+    boot, filesystem = _boot_size(request, payload), request.filesystem
+    contents = contents_size(payload, updates, boot if shape.single else 0)
     needed = contents + least_room(wishes)
-    layout = lay_out(size, payload.boot_size, request.identities)
-    if layout is None or ext4_capacity(layout.live.size) < needed:
-        raise _too_small(payload, size, layout, wishes, needed)
-    shares = share_out(ext4_capacity(layout.live.size) - contents, wishes)
+    live = size_for(filesystem, needed)
+    least = least_size(boot, live, shape)
+    if request.data is not None:
+        data = data_size(request.data, size, least if _is_exact(wishes) else None)
+        shape = replace(shape, data=data, data_type=request.data.filesystem.type)
+        least += data
+    layout = lay_out(size, boot, request.identities, shape)
+    if (
+        layout is None
+        or layout.live.size < filesystem.least
+        or (filesystem.capacity(layout.live.size) < needed)
+    ):
+        raise _too_small(payload, size, layout, wishes, least)
+    room = filesystem.capacity(layout.live.size) - contents
+    shares = share_out(room, wishes, largest_file=filesystem.largest_file)
     return rooms_of(request, layout, shares, kind)
 
 
-def room_table(payload: Payload, rooms: Rooms) -> tuple[tuple[str, int], ...]:
+def _is_exact(wishes: Wishes) -> bool:
+    """Everything that is wished has a size in bytes."""
+    all_of_them = (wishes.overlay, wishes.home, wishes.swap)
+    return all(
+        wish is None or (isinstance(wish, Size) and wish.bytes is not None) for wish in all_of_them
+    )
+
+
+def _shape(request: InstallRequest) -> Shape:
+    return Shape(
+        table=request.table,
+        single=request.single,
+        active=isinstance(request.bootloader, Syslinux),
+    )
+
+
+def _boot_size(request: InstallRequest, payload: Payload) -> int:
+    """Bytes of the ESP; a unified kernel image holds kernel and initramfs a second time."""
+    return payload.boot_size + (payload.start_size if request.starts_without_menu else 0)
+
+
+def room_table(
+    payload: Payload, rooms: Rooms, filesystem: LiveFilesystem
+) -> tuple[tuple[str, int], ...]:
     """Where the space goes: partitions, and behind ``:`` what lies in one."""
+    esp = rooms.layout.esp.name
     home = None if rooms.layout.home else rooms.home
     pieces = (("overlay", rooms.overlay), ("home.img", home), ("swap.img", rooms.swap))
     inner = [(payload.root_name, payload.root_size)]
     inner += [(name, size) for name, size in pieces if size is not None]
-    free = ext4_capacity(rooms.layout.live.size) - sum(_blocks(size) for _, size in inner)
+    free = filesystem.capacity(rooms.layout.live.size) - sum(_blocks(size) for _, size in inner)
+    free -= payload.boot_size if rooms.layout.is_single else 0
     return (
         *rooms.layout.table(),
-        ("ESP: kernel, initramfs, loaders", payload.boot_size),
+        (f"{esp}: kernel, initramfs, loaders", payload.boot_size),
         *((f"LIVE: {name}", size) for name, size in inner),
         ("LIVE: free", max(0, free)),
     )
@@ -79,20 +128,20 @@ def _aligned(wish: Wish) -> Wish:
     return wish
 
 
-def contents_size(payload: Payload, updates: tuple[UpdateFile, ...]) -> int:
+def contents_size(payload: Payload, updates: tuple[UpdateFile, ...], boot: int = 0) -> int:
     """Bytes of LIVE that are not memory."""
     texts = sum(_blocks(len(file.text)) for file in updates)
-    return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS
+    boot += _BOOT_SPARE if boot else 0
+    return _blocks(payload.root_size) + _RECORD_SIZE + texts + _PIECES * _EXTENTS + boot
 
 
 def _too_small(
-    payload: Payload, size: int, layout: Layout | None, wishes: Wishes, needed: int
+    payload: Payload, size: int, layout: Layout | None, wishes: Wishes, least: int
 ) -> NoSpaceError:
     table = layout.table() if layout else (("ESP", payload.boot_size),)
     parts = ", ".join(f"{name} {format_size(part)}" for name, part in table)
     *first, last = (f"{format_size(payload.root_size)} of image", *_words(wishes))
     contents = f"{', '.join(first)} and {last}" if first else last
-    least = least_size(payload.boot_size, ext4_size(needed))
     return NoSpaceError(
         f"{format_size(size)} is too small ({parts}): LIVE must hold {contents}",
         hint=f"the least size is {-(-least // _MIB)}M",

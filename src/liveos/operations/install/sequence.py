@@ -6,13 +6,16 @@ the loaders; the mark and the notice in the boot code go last.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
-from liveos.host import grub
 from liveos.host.tools import SFDISK, Command
-from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES
+from liveos.host.volumes import CHECKSUM_FEATURES, SAFE_FEATURES, Ext4Volume, StagedVolume
 from liveos.operations.carry.planning import sum_steps
 from liveos.operations.install import refusals
+from liveos.operations.install.boot_steps import bios_menu_steps, boot_code, loader_steps
+from liveos.operations.install.data import data_steps
+from liveos.operations.install.filesystems import Making, Naming
 from liveos.operations.install.live_contents import (
     home_steps,
     memory_record,
@@ -22,10 +25,11 @@ from liveos.operations.install.live_contents import (
     swap_steps,
     update_steps,
 )
-from liveos.operations.install.payload import Payload, menu_entries
+from liveos.operations.install.payload import Payload
 from liveos.operations.install.stick import Stick
 from liveos.operations.menus import text as menu
 from liveos.operations.plan import AnyStep
+from liveos.operations.steps.layouts import LayoutStep
 from liveos.operations.steps.stick import (
     AwaitCheck,
     CheckSource,
@@ -33,7 +37,6 @@ from liveos.operations.steps.stick import (
     Copy,
     CreateImage,
     Detach,
-    InstallCore,
     MakeDirectories,
     MakeUnbootable,
     Place,
@@ -44,7 +47,6 @@ from liveos.operations.steps.stick import (
     Step,
     Sync,
     Write,
-    WriteBootCode,
     WriteDevice,
     WriteRecord,
 )
@@ -89,21 +91,32 @@ def _prepare(stick: Stick) -> list[Step]:
     return steps
 
 
-def _make_filesystems(stick: Stick) -> list[Step]:
+def _make_filesystems(stick: Stick) -> list[AnyStep]:
     identities = stick.request.identities
-    make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
-    make_live = stick.live.make(
-        stick.installed.label, identities.live_filesystem, features(stick.payload)
+    make_live: tuple[Step | LayoutStep, ...] = (
+        *data_steps(stick.request.data, stick.place, stick.layout.data, identities),
+        *_making(stick).before,
     )
     if stick.target.draft is not None:
-        # What is a hole in the draft is not written, so that zeros must not become holes.
-        make_live = replace(make_live, environment=(("UNIX_IO_NOZEROOUT", "1"),))
-    return [
-        Run("Make the ESP (FAT32)", make_esp),
-        Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT),
-        Sync(stick.esp.path),
-        Run("Make the LIVE filesystem (ext4)", make_live),
-    ]
+        make_live = tuple(map(_without_holes, make_live))
+    marks = (Write(Place(stick.esp, _UNFINISHED), _UNFINISHED_TEXT), Sync(stick.esp.path))
+    if stick.layout.is_single:
+        return [*make_live, *marks]
+    make_esp = stick.esp.make(_ESP_LABEL, identities.esp_serial)
+    return [Run("Make the ESP (FAT32)", make_esp), *marks, *make_live]
+
+
+def _without_holes(step: Step | LayoutStep) -> Step | LayoutStep:
+    """What is a hole in the draft is not written, so that zeros must not become holes."""
+    if not isinstance(step, Run):
+        return step
+    command = replace(step.command, environment=(("UNIX_IO_NOZEROOUT", "1"),))
+    return replace(step, command=command)
+
+
+def _making(stick: Stick) -> Making:
+    naming = Naming(stick.installed.label, stick.request.identities, features(stick.payload))
+    return stick.request.filesystem.steps(stick.live, naming)
 
 
 def features(payload: Payload) -> str:
@@ -127,23 +140,33 @@ def _fill_live(stick: Stick) -> list[AnyStep]:
 def _fill_esp(stick: Stick) -> list[AnyStep]:
     request, payload, esp = stick.request, stick.payload, stick.esp
     own = (menu.DIRECTORY, menu.image_directory(request.name))
-    directories = (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
-    entries = menu_entries(payload, stick.installed, request.kernel_arguments)
+    directories = tuple(
+        # On a single FAT, "/liveos" may be there already: it is "/LiveOS".
+        path
+        for path in (*own, "/EFI", "/EFI/BOOT", "/boot", "/boot/grub")
+        if not (stick.layout.is_single and path.casefold() == stick.directory.casefold())
+    )
+    entries = stick.entries
     image_menu = menu.image_menu(entries, payload.efi_verb)
-    identities = request.identities
-    stick_menu = menu.stick_menu((request.name,), identities.esp_uuid, request.timeout)
+    stick_menu = menu.stick_menu((request.name,), stick.esp_uuid, request.timeout)
     return [
         MakeDirectories(esp, directories),
         *(Copy(file, Place(esp, path)) for file, path in payload.boot_files),
         *sum_steps(stick),
-        WriteRecord(
-            Place(stick.live, f"{stick.directory}/image.json"),
-            image_record(stick, entries[0].options),
-        ),
+        *_records(stick, image_record(stick, entries[0].options)),
         Write(Place(esp, menu.image_menu_path(request.name)), image_menu),
         Write(Place(esp, menu.MENU), stick_menu),
         Write(Place(esp, menu.DEBIAN_MENU), menu.DEBIAN_MENU_TEXT),
+        *bios_menu_steps(stick, entries),
     ]
+
+
+def _records(stick: Stick, record: dict[str, object]) -> Iterator[WriteRecord]:
+    """Beside the image; and beside its kernel, where nobody reads LIVE without mounting it."""
+    yield WriteRecord(Place(stick.live, f"{stick.directory}/image.json"), record)
+    if isinstance(stick.live, StagedVolume):
+        directory = menu.image_directory(stick.request.name)
+        yield WriteRecord(Place(stick.esp, f"{directory}/image.json"), record)
 
 
 def image_record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
@@ -161,37 +184,31 @@ def image_record(stick: Stick, options: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _check_contents(stick: Stick) -> list[Step]:
-    path = stick.esp.path
+def _check_contents(stick: Stick) -> list[AnyStep]:
+    path, live = stick.esp.path, stick.live
     waits = stick.makes_file and stick.checks_source
     return [
+        *_making(stick).after,
         Sync(path),
         ReadBack(path),
-        Run("Check the LIVE filesystem", stick.live.check()),
+        *([Run("Check the LIVE filesystem", live.check())] if isinstance(live, Ext4Volume) else []),
         *([AwaitCheck(stick.source.path)] if waits else []),
     ]
 
 
-def _make_bootable(stick: Stick) -> list[Step]:
+def _make_bootable(stick: Stick) -> list[AnyStep]:
     """The loaders come when everything that they could start has been read back."""
-    path, bios_boot = stick.esp.path, stick.layout.bios_boot
-    steps: list[Step] = []
-    if stick.request.bios:
-        search = grub.embedded_configuration(stick.request.identities.esp_uuid)
-        build = grub.build_core()
-        steps.append(InstallCore(path, bios_boot.offset, bios_boot.size, build, search))
-    loaders = [Copy(file, Place(stick.esp, place)) for file, place in stick.payload.loaders]
-    return [*steps, *loaders, Sync(path), ReadBack(path)] if loaders else steps
+    path, steps = stick.esp.path, list(loader_steps(stick, stick.entries))
+    return [*steps, Sync(path), ReadBack(path)] if steps else []
 
 
-def _finish(stick: Stick) -> list[Step]:
+def _finish(stick: Stick) -> list[AnyStep]:
     """The notice in the boot code goes last, so that until then anybody can see it."""
     path = stick.esp.path
-    boot_image = grub.BOOT_IMAGE if stick.request.bios else None
-    steps: list[Step] = [
+    steps: list[AnyStep] = [
         Remove(Place(stick.esp, _UNFINISHED)),
         Sync(path),
-        WriteBootCode(path, boot_image, stick.layout.bios_boot.offset),
+        boot_code(stick),
     ]
     if stick.target.draft is not None:
         regions = refusals.regions_to_wipe(stick.target, stick.layout)

@@ -2,6 +2,7 @@
 """What is known only while a plan is carried out."""
 
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +30,9 @@ class Session:
     """What is known only while a plan is carried out.
 
     ``part`` is the file that is being made and has not got its name yet; ``published`` is true
-    when it has, and ``touched`` when a target that existed has been changed. ``unread`` are files
-    not yet compared;
+    when it has, and ``touched`` when a target that existed has been changed. ``scratch`` is a
+    directory in which the files of a filesystem are gathered. ``unread`` are files not yet
+    compared;
     ``check`` is the check of the source while it is under way. ``shared`` is what it has in common
     with the sticks that are made beside this one, where it has the number ``reader``. ``claim``
     keeps a device for us.
@@ -42,6 +44,7 @@ class Session:
     claim: Claim | None = None
     part: Path | None = None
     published: bool = False
+    scratch: Path | None = None
     touched: bool = False
     check: SourceCheck | None = None
     written: list[Written] = field(default_factory=list)
@@ -64,6 +67,9 @@ class Session:
             with suppress(OSError):
                 self.part.unlink()
             self.part = None
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch = None
 
     def close(self) -> None:
         """Read no more, and give a device back; also when all went well."""

@@ -4,16 +4,21 @@
 from dataclasses import dataclass, field
 
 from liveos.host.target import Target
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import FatVolume, Volume
 from liveos.medium.home.mounting import Mounting
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.home.user import HomeUser
 from liveos.medium.installed import Installed
 from liveos.medium.model import Medium, PersistenceKind
 from liveos.operations.carry.facts import Carried
-from liveos.operations.install.layout import Identities, Layout
-from liveos.operations.install.payload import Payload
+from liveos.operations.install.bootloaders import Bootloader, EfiStub, Grub
+from liveos.operations.install.data import DataRequest
+from liveos.operations.install.filesystems import Ext4, LiveFilesystem
+from liveos.operations.install.filesystems import Target as LivePlace
+from liveos.operations.install.layout import Identities, Layout, Table
+from liveos.operations.install.payload import Payload, menu_entries
 from liveos.operations.install.sizes import AUTO, Wish
+from liveos.operations.menus.text import MenuEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,9 @@ class InstallRequest:
     With ``readonly`` the overlay is used, but not written to unless the menu is told so.
     ``temporary`` is the size, in bytes, of the store in memory where changes are not kept.
     ``uncompressed`` unpacks the root. ``label`` is that of the LIVE partition, ``name`` the image's
-    directory there. ``timeout`` is how many seconds the boot menu waits.
+    directory there. ``timeout`` is how many seconds the boot menu waits. ``filesystem`` is that of
+    LIVE; a ``single`` partition is ESP and LIVE in one. ``bootloader`` is what starts it;
+    ``data`` a partition for the owner's files.
 
     ``serials`` are those of devices that may be overwritten; with none, any may. ``allow_fixed``
     is for disks that cannot be pulled out; with ``eject`` those that can are let go at the end.
@@ -53,11 +60,27 @@ class InstallRequest:
     name: str = "LiveOS"
     kernel_arguments: tuple[str, ...] = ()
     bios: bool = True
+    table: Table = Table.GPT
+    filesystem: LiveFilesystem = field(default_factory=Ext4)
+    single: bool = False
+    bootloader: Bootloader = field(default_factory=Grub)
+    data: DataRequest | None = None
     verify: bool = True
     timeout: int = 5
     serials: tuple[str, ...] = ()
     allow_fixed: bool = False
     eject: bool = True
+
+    @property
+    def starts_without_menu(self) -> bool:
+        """UEFI starts the kernel by itself."""
+        return isinstance(self.bootloader, EfiStub)
+
+    @property
+    def looks_into_root(self) -> bool:
+        """Whether a plan needs to know what the root of the image holds."""
+        labelled = self.overlay is not None and self.filesystem.copies > 0
+        return self.home is not None or self.swap is not None or labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +139,10 @@ class Stick:
     payload: Payload
     rooms: Rooms
     esp: FatVolume
-    live: Ext4Volume
+    live: Volume
     installed: Installed
     at_boot: UsedAtBoot
+    place: LivePlace
     carried: Carried | None = None
 
     @property
@@ -128,6 +152,16 @@ class Stick:
     @property
     def directory(self) -> str:
         return f"/{self.request.name}"
+
+    @property
+    def esp_uuid(self) -> str:
+        """By what GRUB finds the partition with the menus."""
+        return self.installed.uuid if self.layout.is_single else self.request.identities.esp_uuid
+
+    @property
+    def entries(self) -> tuple[MenuEntry, ...]:
+        """The boot menu of the image."""
+        return menu_entries(self.payload, self.installed, self.request.kernel_arguments)
 
     @property
     def checks_source(self) -> bool:

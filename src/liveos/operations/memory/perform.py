@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the steps that put memory, and an unpacked root, on a new stick are done."""
 
-import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import assert_never
@@ -13,11 +12,11 @@ from liveos.formats.exception_store.geometry import Geometry
 from liveos.formats.swap import SwapHeader
 from liveos.formats.tree import FileTree
 from liveos.host import disk, ext4
-from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import DescriptorFile, StoredFile
+from liveos.host.folders.in_volume import file_in
 from liveos.host.luks import HEADER_SIZE, new_volume
 from liveos.host.transfer import ReadAhead
-from liveos.host.volumes import Ext4Volume
+from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
@@ -80,8 +79,7 @@ def _whole(source: ByteSource | None, step: Unpack) -> ByteSource:
 
 
 def _start_store(step: StartStore) -> None:
-    directory, name = posixpath.split(step.place.path)
-    with Ext4Folder(_volume(step.place), directory).open(name, writable=True) as file:
+    with file_in(step.place.volume, step.place.path).open(writable=True) as file:
         writer.create(file, _SNAPSHOT)
 
 
@@ -90,9 +88,13 @@ def _make_swap(step: MakeSwap) -> None:
 
     What they hold is of no account, and nobody but root will read it.
     """
-    volume, path = _volume(step.place), step.place.path
-    runs = ext4.allocate(volume, path, step.size)
+    volume, path = step.place.volume, step.place.path
     header = SwapHeader(step.size, step.uuid, step.label).pack()
+    if not isinstance(volume, Ext4Volume):
+        with _new_file(step.place, step.size) as file:
+            file.write_at(0, header)
+        return
+    runs = ext4.allocate(volume, path, step.size)
     with disk.opened(volume.path) as descriptor:
         disk.write_all(descriptor, volume.offset + runs[0].offset, header)
     disk.sync(volume.path)
@@ -129,17 +131,18 @@ def _sink(step: MakeHomePartition, file: StoredFile) -> ByteSink:
 
 @contextmanager
 def _new_file(place: Place, size: int) -> Iterator[StoredFile]:
-    directory, name = posixpath.split(place.path)
-    with Ext4Folder(_volume(place), directory).create(name, size) as file:
-        yield file
+    file = file_in(place.volume, place.path)
+    with file.folder.create(file.name, size) as opened:
+        yield opened
 
 
 def _keep_private(step: KeepPrivate) -> None:
     for place in step.places:
-        line = f"set_inode_field {place.path} mode 0100600"
-        ext4.debugfs(_volume(place).edit(), [line])
-
-
-def _volume(place: Place) -> Ext4Volume:
-    assert isinstance(place.volume, Ext4Volume)
-    return place.volume
+        match place.volume:
+            case Ext4Volume() as volume:
+                line = f"set_inode_field {place.path} mode 0100600"
+                ext4.debugfs(volume.edit(), [line])
+            case StagedVolume() as volume:
+                volume.staged(place.path).chmod(0o600)
+            case FatVolume():
+                pass  # it has no modes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from liveos.host.block.device import BlockDevice
 from liveos.host.tools import Command
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import Volume
 from liveos.medium.model import FileRef
 from liveos.sizes import format_size
 
@@ -15,13 +15,13 @@ from liveos.sizes import format_size
 class Place:
     """A file on a volume of the target; ``path`` is absolute there."""
 
-    volume: FatVolume | Ext4Volume
+    volume: Volume
     path: str
 
     @property
     def partition(self) -> str:
         """The name of the partition that holds it."""
-        return "ESP" if isinstance(self.volume, FatVolume) else "LIVE"
+        return self.volume.name
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.path}"
@@ -175,7 +175,7 @@ class Run:
 class MakeDirectories:
     """Directories of root's; on ext4 with the label for SELinux if one is named."""
 
-    volume: FatVolume | Ext4Volume
+    volume: Volume
     paths: tuple[str, ...]
     selinux: str | None = None
 

@@ -16,7 +16,7 @@ from liveos.host.folders.directories import directory_names, keep_private, remov
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.hold import hold
-from liveos.host.volumes import FatVolume
+from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.install.filling import fill
 from liveos.operations.install.perform import readable, record_text, relayed, stream
 from liveos.operations.install.session import Session, Written
@@ -90,13 +90,14 @@ def _write(place: Place, size: int, data: Iterator[bytes], session: Session) -> 
     if isinstance(place.volume, FatVolume):
         stream(place, size, data, session)
         return
+    assert isinstance(place.volume, Ext4Volume)  # the only LIVE that images are added to
     directory, name = posixpath.split(place.path)
     with Ext4Folder(place.volume, directory).create(name, size) as file:
         fill(file, data, size, session)
 
 
 def _write_record(place: Place, text: str) -> None:
-    assert not isinstance(place.volume, FatVolume)
+    assert isinstance(place.volume, Ext4Volume)
     directory, name = posixpath.split(place.path)
     file = FolderFile(Ext4Folder(place.volume, directory), name)
     if name in file.folder.names():

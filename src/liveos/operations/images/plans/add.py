@@ -29,10 +29,11 @@ from liveos.operations.images.room import (
     size_of_boot_files,
 )
 from liveos.operations.images.titles import told_apart
+from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.memory import at_boot, check_memory
 from liveos.operations.install.overlay import choose_kind
 from liveos.operations.install.payload import choose_image, payload_of
-from liveos.operations.install.planning import installed_image
+from liveos.operations.install.planning import Tags, installed_image
 from liveos.operations.install.sizes import AUTO, LEAST_HOME
 from liveos.operations.install.stick import InstallRequest, Stick
 from liveos.operations.plan import Plan
@@ -101,8 +102,8 @@ def _decide(
     loaders = added_loaders(stick, source, payload)
     payload = replace(payload, loaders=loaders, efi_verb=efi_verb(stick, payload))
     used = at_boot(request, image, system)
-    uuid, label = stick.live.uuid or "", stick.live.label or ""
-    installed = installed_image(request, payload, kind, used, uuid=uuid, label=label)
+    tags = Tags(stick.live.uuid or "", stick.live.label or "")
+    installed = installed_image(request, payload, kind, used, tags)
     refuse(installed)
     rooms = share_live(request, stick, payload, kind, used.updates)
     partition, additions = _partition(request, stick)
@@ -118,6 +119,7 @@ def _decide(
         live=stick.live_volume,
         installed=installed,
         at_boot=used,
+        place=LivePlace(target.path, new=False, scratch=target.path.parent),
     )
     return Addition(wanted, stick, partition, additions)
 

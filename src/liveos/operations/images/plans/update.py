@@ -41,7 +41,7 @@ from liveos.operations.images.plans.add import check_target
 from liveos.operations.images.room import require_esp, require_live
 from liveos.operations.images.titles import told_apart
 from liveos.operations.install.payload import Payload, choose_image, menu_entries, payload_of
-from liveos.operations.install.planning import installed_image
+from liveos.operations.install.planning import Tags, installed_image
 from liveos.operations.install.sequence import features
 from liveos.operations.install.stick import InstallRequest, UsedAtBoot
 from liveos.operations.menus.text import image_menu, image_menu_path
@@ -144,14 +144,8 @@ def _decide(
     overlay = overlay_after(old, record, image, request.overlay)
     used = use_of_memory(old, image, system, name)
     wanted = InstallRequest(name=name, readonly=is_read_only(old.entries))
-    installed = installed_image(
-        wanted,
-        payload,
-        overlay.kind,
-        used,
-        uuid=stick.live.uuid or "",
-        label=stick.live.label or "",
-    )
+    tags = Tags(stick.live.uuid or "", stick.live.label or "")
+    installed = installed_image(wanted, payload, overlay.kind, used, tags)
     refuse(installed)
     room = require_live(stick, payload, used.updates, name, _freed(files, Ext4Folder))
     boot_files = [file for file, _ in payload.boot_files]

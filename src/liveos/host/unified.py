@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from liveos.errors import LiveosError, UnsupportedError
-from liveos.formats.binary import FileSource, FormatError
-from liveos.formats.programs.pe import next_address
+from liveos.formats.binary import ByteSource, FileSource, FormatError
+from liveos.formats.programs.pe import Role, Section, next_address, read_pe
 from liveos.host.run import run
 from liveos.host.tools import OBJCOPY, Command
 
@@ -22,6 +22,7 @@ STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
 COMMAND_LINE_SIZE = 4096
 """Bytes of the section; x86 kernels take 2047 of them (COMMAND_LINE_SIZE)."""
 
+_SECTION = ".cmdline"
 _LONGEST = 2047
 _PAGE = 4096
 
@@ -40,13 +41,25 @@ def padded(command_line: str) -> bytes:
     return text.ljust(COMMAND_LINE_SIZE, b"\0")
 
 
+def command_line_section(image: ByteSource) -> Section:
+    """Where a unified kernel image has its command line.
+
+    :raises UnsupportedError: it has none.
+    """
+    found = read_pe(image)
+    section = next((each for each in found.sections if each.name == _SECTION), None)
+    if found.role is not Role.UKI or section is None:
+        raise UnsupportedError("this is no unified kernel image with a command line")
+    return section
+
+
 @contextmanager
 def unified(stub: Path, command_line: str, kernel: Path, initramfs: Path) -> Iterator[Path]:
     """A unified kernel image, as a file that lasts as long as the body."""
     with tempfile.TemporaryDirectory(prefix="liveos-unified-") as directory:
         line, image = Path(directory, "cmdline"), Path(directory, "image")
         line.write_bytes(padded(command_line))
-        sections = {".cmdline": line, ".linux": kernel, ".initrd": initramfs}
+        sections = {_SECTION: line, ".linux": kernel, ".initrd": initramfs}
         run(build(stub, _addresses(stub, sections), sections, image))
         yield image
 

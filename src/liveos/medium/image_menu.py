@@ -8,15 +8,18 @@ makers have one menu for everything, of which no more than words are changed (`o
 from dataclasses import dataclass
 
 from liveos.errors import UnsupportedError
+from liveos.formats.tree import Node
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.menus import grub
 from liveos.medium.menus.text import MOST_TEXT
+from liveos.medium.menus.unified import find_unified
 from liveos.medium.model import Entry, Firmware
 from liveos.medium.overlay.locate import place_in
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 
 _PATH = "/liveos/{}/menu.cfg"
+_SYSLINUX_PATH = "/liveos/{}/syslinux.cfg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,16 @@ class ImageMenu:
     """An image's menu: its file, the text in there, and the entries as UEFI sees them.
 
     Bytes that are no UTF-8 are lone surrogates in ``text`` (PEP 383), so that nothing gets lost.
+    ``syslinux`` is the same menu for SYSLINUX, and ``unified`` the kernel image that UEFI starts by
+    itself, with the first entry's words in it: where there are such, they say the same as ``text``.
     """
 
     place: FolderFile
     text: str
     entries: tuple[Entry, ...]
+    name: str = ""
+    syslinux: FolderFile | None = None
+    unified: FolderFile | None = None
 
 
 def find_image_menu(scene: Scene, name: str) -> ImageMenu | None:
@@ -45,8 +53,19 @@ def find_image_menu(scene: Scene, name: str) -> ImageMenu | None:
             raise UnsupportedError(f"{scene.path}: {path} has {node.size} bytes: that is no menu")
         text = volume.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
         entries = grub.parse(text, path, firmware=Firmware.UEFI).entries
-        return ImageMenu(place_in(volume, node.path), text, entries)
+        return ImageMenu(
+            place_in(volume, node.path),
+            text,
+            entries,
+            name.strip("/"),
+            _place(volume, volume.find_file(_SYSLINUX_PATH.format(name.strip("/")))),
+            _place(volume, find_unified(volume)),
+        )
     return None
+
+
+def _place(volume: Volume, node: Node | None) -> FolderFile | None:
+    return None if node is None else place_in(volume, node.path)
 
 
 def _in_order(scene: Scene) -> tuple[Volume, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from liveos.formats.tree import Node
 from liveos.medium.menus.find import find_menu
+from liveos.medium.menus.unified import read_unified
 from liveos.medium.model import Firmware, MediumKind, Menu, Partition
 from liveos.medium.volume import Volume
 from liveos.report import Finding
@@ -59,6 +60,10 @@ class Scene:
 
     def menu(self, firmware: Firmware) -> Menu | None:
         """The boot menu of a firmware; None when it has none here."""
+        if firmware is Firmware.UEFI and self.esp is not None and self.kind is MediumKind.DISK:
+            unified = read_unified(self.esp)
+            if unified is not None:
+                return unified
         return find_menu(
             firmware,
             [volume.tree for volume in self.volumes_for(firmware)],

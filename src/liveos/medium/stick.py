@@ -23,6 +23,7 @@ from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.medium.inspect import images_of, opened
 from liveos.medium.loaders import read_boot
 from liveos.medium.menus.text import MOST_TEXT
+from liveos.medium.menus.unified import find_unified
 from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind
 from liveos.medium.overlay.locate import parse_spec, place_in
 from liveos.medium.scene import Scene
@@ -30,6 +31,7 @@ from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 
 MENU = "/EFI/BOOT/grub.cfg"
+_SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
 _FIRST_LINE = "# Boot menu of a LiveOS stick."
 _IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
@@ -119,7 +121,8 @@ class OpenStick:
 def open_stick(path: Path) -> Iterator[OpenStick]:
     """The stick at a path: an image file or a device.
 
-    :raises UnsupportedError: it is none that liveos made, or it cannot be read.
+    :raises UnsupportedError: it is none that liveos made, or it cannot be read, or a loader starts
+        it that knows a single image.
     :raises RefusedError: its installation has not ended.
     """
     with opened(path) as (scene, source):
@@ -127,6 +130,8 @@ def open_stick(path: Path) -> Iterator[OpenStick]:
         for finding in unfinished:
             raise RefusedError(finding.message, hint=finding.repair)
         esp, live = _volumes(scene)
+        menu_of_stick = _menu(scene, esp)
+        _require_grub(scene, esp)
         images = images_of(scene).images
         kernels = [kernel for image in images for kernel in image.kernels]
         menu = scene.menu(Firmware.UEFI) or scene.menu(Firmware.BIOS)
@@ -135,7 +140,7 @@ def open_stick(path: Path) -> Iterator[OpenStick]:
             scene=scene,
             esp=esp,
             live=live,
-            menu=_menu(scene, esp),
+            menu=menu_of_stick,
             images=images,
             boot=read_boot(scene, source, kernels),
             entries=menu.entries if menu is not None else (),
@@ -200,6 +205,20 @@ def _volumes(scene: Scene) -> tuple[Volume, Volume]:
             hint=_HINT,
         )
     return scene.esp, others[0]
+
+
+def _require_grub(scene: Scene, esp: Volume) -> None:
+    """:raises UnsupportedError: a loader starts the stick that cannot show several images."""
+    loader = None
+    if esp.find_file(_SYSLINUX_MENU) is not None:
+        loader = "SYSLINUX"
+    elif find_unified(esp) is not None:
+        loader = "a unified kernel image"
+    if loader is not None:
+        raise UnsupportedError(
+            f"{loader} starts {scene.path}: such a stick has one image, as it was installed",
+            hint="install it anew with --bootloader grub, for several images and newer ones",
+        )
 
 
 def _menu(scene: Scene, esp: Volume) -> StickMenu:

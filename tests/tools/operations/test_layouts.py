@@ -2,7 +2,6 @@
 """Sticks of other tables and filesystems, made by an ordinary user and judged by other programs."""
 
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +14,6 @@ from liveos.errors import NoSpaceError, ToolFailedError, UnsupportedError
 from liveos.host import syslinux, tools
 from liveos.host.mkfs import f2fs
 from liveos.host.target import look_at
-from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.inspect import inspect
 from liveos.medium.listing import list_images
 from liveos.medium.model import Family, PersistenceKind
@@ -27,44 +25,24 @@ from liveos.operations.install.data import DataFilesystem, DataRequest
 from liveos.operations.install.filesystems import Btrfs, F2fs, Fat32, LiveFilesystem, Xfs
 from liveos.operations.install.layout import Table, serial_text
 from liveos.operations.install.planning import InstallRequest, plan
-from liveos.operations.plan import Plan
 from liveos.sizes import Size
+from tests.tools.operations.layouts import (
+    SIZE,
+    cut,
+    made,
+    partitions,
+    planned,
+    read_fat,
+    section,
+)
 from tests.tools.operations.tiny import MIB, contents, facts, run
 from tests.unit.operations.sources import IDENTITIES
 
 pytestmark = pytest.mark.tools
 
-SIZE = 512 * MIB
 UUID = str(IDENTITIES.live_filesystem)
 SERIAL = serial_text(IDENTITIES.live_serial)
-NO_SELINUX = LiveSystem(systemd=252)
 ROOT = "/LiveOS/squashfs.img"
-
-
-def made(iso: Path, target: Path, **changes: object) -> Path:
-    execute(planned(iso, target, **changes))
-    return target
-
-
-def planned(iso: Path, target: Path, **changes: object) -> Plan:
-    wishes: dict[str, object] = {"size": SIZE, "overlay": Size(bytes=20 * MIB), **changes}
-    request = InstallRequest(identities=IDENTITIES, **wishes)  # type: ignore[arg-type]
-    return plan(request, facts(iso), look_at(target, iso), NO_SELINUX)
-
-
-def partitions(stick: Path) -> list[dict[str, object]]:
-    run("sfdisk", "--verify", stick)
-    table = json.loads(run("sfdisk", "--json", stick))["partitiontable"]
-    found: list[dict[str, object]] = table["partitions"]
-    return found
-
-
-def cut(stick: Path, part: dict[str, object], to: Path) -> Path:
-    start, size = int(str(part["start"])), int(str(part["size"]))
-    numbers = (f"skip={start}", f"count={size}")
-    run("dd", f"if={stick}", f"of={to}", "bs=512", *numbers, "conv=sparse", "status=none")
-    os.truncate(to, size * 512)
-    return to
 
 
 def read_btrfs(live: Path, path: str) -> bytes:
@@ -86,10 +64,6 @@ def read_xfs(live: Path, path: str) -> bytes:
         place = (ag * group + block) * 4096
         data += bytes(count * 4096) if reserved else disk[place : place + count * 4096]
     return data[:size]
-
-
-def read_fat(live: Path, path: str) -> bytes:
-    return run("mcopy", "-i", live, f"::{path}", "-")
 
 
 CHECKS = {
@@ -266,12 +240,6 @@ def test_a_unified_kernel_image_has_everything_in_it(iso: Path, tmp_path: Path) 
     )
     places = sorted((int(address, 16), int(size, 16)) for size, address in rows)
     assert all(a + size <= b for (a, size), (b, _) in pairwise(places))
-
-
-def section(image: Path, name: str) -> bytes:
-    to = image.with_suffix(name)
-    run("objcopy", "--dump-section", f"{name}={to}", image, image.with_suffix(".copy"))
-    return to.read_bytes()
 
 
 def test_a_proof_gives_words_to_a_unified_kernel_image(iso: Path, tmp_path: Path) -> None:

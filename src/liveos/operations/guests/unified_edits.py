@@ -6,13 +6,12 @@ from contextlib import suppress
 
 from liveos.errors import UnsupportedError
 from liveos.formats.binary import Extent, FormatError, Window
-from liveos.formats.programs.pe import Role, Section, read_pe
+from liveos.formats.programs.pe import Section
 from liveos.formats.tree import FileKind, FileTree, Node
-from liveos.host.unified import padded
+from liveos.host.unified import command_line_section, padded
 from liveos.operations.guests.layer import Patch
 
 _DIRECTORY = "/EFI/BOOT"
-_SECTION = ".cmdline"
 
 
 def edit_unified(
@@ -25,10 +24,7 @@ def edit_unified(
     for node in _programs(tree):
         with suppress(FormatError, UnsupportedError):
             source = tree.open(node)
-            image = read_pe(source)
-            section = next((each for each in image.sections if each.name == _SECTION), None)
-            if image.role is not Role.UKI or section is None:
-                continue
+            section = command_line_section(source)
             old = source.read_at(section.offset, section.size)
             # The words begin where a menu's line has a blank before them.
             new = padded(edit(" " + old.rstrip(b"\0").decode("utf-8", "replace")).strip())

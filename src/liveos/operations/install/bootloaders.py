@@ -21,9 +21,12 @@ class Grub:
     """
 
     bios: ClassVar[Tool] = GRUB_MKIMAGE
-    bios_files: ClassVar[tuple[_File, ...]] = ((grub.BOOT_IMAGE, GRUB_MKIMAGE),)
     uefi: ClassVar[Tool | None] = None
     uefi_files: ClassVar[tuple[_File, ...]] = ()
+
+    @property
+    def bios_files(self) -> tuple[_File, ...]:
+        return _grub_files()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,11 @@ class EfiStub:
 
     stub: Path = unified.STUB
     bios: ClassVar[Tool] = GRUB_MKIMAGE
-    bios_files: ClassVar[tuple[_File, ...]] = ((grub.BOOT_IMAGE, GRUB_MKIMAGE),)
     uefi: ClassVar[Tool | None] = OBJCOPY
+
+    @property
+    def bios_files(self) -> tuple[_File, ...]:
+        return _grub_files()
 
     @property
     def uefi_files(self) -> tuple[_File, ...]:
@@ -67,3 +73,7 @@ def needed_tools(loader: Bootloader, *, bios: bool) -> tuple[Tool, ...]:
 def needed_files(loader: Bootloader, *, bios: bool) -> tuple[_File, ...]:
     """The files that it consists of."""
     return (*(loader.bios_files if bios else ()), *loader.uefi_files)
+
+
+def _grub_files() -> tuple[_File, ...]:
+    return ((grub.BOOT_IMAGE, GRUB_MKIMAGE),)

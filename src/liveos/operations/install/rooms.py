@@ -84,8 +84,12 @@ def _shape(request: InstallRequest) -> Shape:
 
 
 def _boot_size(request: InstallRequest, payload: Payload) -> int:
-    """Bytes of the ESP; a unified kernel image holds kernel and initramfs a second time."""
-    return payload.boot_size + (payload.start_size if request.starts_without_menu else 0)
+    """Bytes of the ESP.
+
+    A unified kernel image holds kernel and initramfs a second time, and one with another command
+    line lies beside it until it has its name.
+    """
+    return payload.boot_size + (2 * payload.start_size if request.starts_without_menu else 0)
 
 
 def room_table(

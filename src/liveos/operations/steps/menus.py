@@ -42,7 +42,22 @@ class ReplaceRecord:
         return _words(self.place, self.text)
 
 
-MenuStep = ReplaceMenu | ReplaceRecord
+@dataclass(frozen=True, slots=True)
+class ReplaceCommandLine:
+    """Give a unified kernel image another command line, all at once."""
+
+    place: FolderFile
+    line: str
+
+    @property
+    def title(self) -> str:
+        return f"Change the command line of {self.place.name}"
+
+    def __str__(self) -> str:
+        return f"replace {self.place} by one with the command line: {self.line}"
+
+
+MenuStep = ReplaceMenu | ReplaceRecord | ReplaceCommandLine
 
 
 def encoded(text: str) -> bytes:

@@ -8,10 +8,11 @@ from liveos.medium.home.mounting import Mounting
 from liveos.medium.home.words import is_home_word, leaves_home_closed
 from liveos.operations.menus import owners
 from liveos.operations.menus.change import change_words
+from liveos.operations.menus.everywhere import menu_steps
 from liveos.operations.steps.home import RemoveUpdate, WriteUpdate
-from liveos.operations.steps.menus import ReplaceMenu
+from liveos.operations.steps.menus import MenuStep
 
-MountingStep = WriteUpdate | RemoveUpdate | ReplaceMenu
+MountingStep = WriteUpdate | RemoveUpdate | MenuStep
 
 
 def preparations(found: OpenHome, mounting: Mounting) -> Iterator[MountingStep]:
@@ -45,7 +46,7 @@ def notes_on(found: OpenHome, mounting: Mounting) -> Iterator[str]:
             yield f"each boot entry that keeps changes gets on its kernel line: {words}"
 
 
-def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[ReplaceMenu]:
+def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[MenuStep]:
     def drop(word: str) -> bool:
         return is_home_word(word) and word not in words
 
@@ -58,4 +59,4 @@ def _words(found: OpenHome, words: tuple[str, ...]) -> Iterator[ReplaceMenu]:
         return
     text = change_words(found.menu, add=words, drop=drop, only=only)
     if text != found.menu.text:
-        yield ReplaceMenu(found.menu.place, text)
+        yield from menu_steps(found.menu, text)

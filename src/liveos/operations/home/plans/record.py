@@ -18,7 +18,7 @@ def noted(
 ) -> Iterator[ReplaceRecord]:
     """The step after which the record says so; none where there is no record, or nothing new.
 
-    :param steps: those of the plan, among which a new menu may be.
+    :param steps: those of the plan, among which new menus may be, GRUB's before others.
     :param home: what is to be noted; None when the home is gone.
     :param words: those on the kernel lines that the home needs.
     """
@@ -27,7 +27,7 @@ def noted(
     old = found.record.facts
     new = {**old, "home": home, "words": [*_others(old.get("words")), *words]}
     menus = [step.text for step in steps if isinstance(step, ReplaceMenu)]
-    lines = kernel_lines(menus[-1]) if menus else ()
+    lines = kernel_lines(menus[0]) if menus else ()
     if lines:
         new["options"] = " ".join(lines[0].options)
     if new != old:

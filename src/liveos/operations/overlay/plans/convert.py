@@ -37,7 +37,7 @@ from liveos.operations.steps.convert import (
     RemoveConverted,
     TakePlace,
 )
-from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
+from liveos.operations.steps.menus import MenuStep, ReplaceRecord
 from liveos.operations.steps.overlay import Subject
 from liveos.operations.steps.whole_overlay import WORK, leftovers, unused
 from liveos.sizes import Size, counted, format_size
@@ -174,7 +174,7 @@ def _in_order(
     words: tuple[MenuStep, ...],
 ) -> tuple[ConvertStep | MenuStep, ...]:
     """The order that the module's first lines give reasons for."""
-    menu = tuple(step for step in words if isinstance(step, ReplaceMenu))
+    menu = tuple(step for step in words if not isinstance(step, ReplaceRecord))
     record = tuple(step for step in words if isinstance(step, ReplaceRecord))
     to_snapshot = to is PersistenceKind.SNAPSHOT
     keeps_old = PersistenceKind.DIRECTORY in {to, overlay.kind}

@@ -12,7 +12,8 @@ from liveos.medium.memory_warnings import named_overlay
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.operations.menus import owners
 from liveos.operations.menus.change import remembering
-from liveos.operations.steps.menus import MenuStep, ReplaceMenu, ReplaceRecord
+from liveos.operations.menus.everywhere import menu_steps
+from liveos.operations.steps.menus import MenuStep, ReplaceRecord
 from liveos.operations.steps.whole_overlay import leftovers, unused
 
 
@@ -42,7 +43,7 @@ def changes_of_words(
         text = remembering(found.menu, installed)
     steps: list[MenuStep] = []
     if text != found.menu.text:
-        steps.append(ReplaceMenu(found.menu.place, text))
+        steps += menu_steps(found.menu, text)
     record = None if found.record is None else _noted(found.record, installed, size, text)
     return (*steps, record) if record else tuple(steps)
 

@@ -76,5 +76,6 @@ def _view(found: "Verification") -> "list[RenderableType]":
     if bad:
         end = Text(f"\nNOT AS IT SHOULD BE: {bad} of {number} in {path}.", "bold red")
     else:
-        end = Text(f"\n{path} is as it should be.", "bold")
+        what = f"What was compared of {path}" if found.notes else path
+        end = Text(f"\n{what} is as it should be.", "bold")
     return [lines, *notes, end]

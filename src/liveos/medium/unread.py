@@ -5,13 +5,12 @@ An installation leaves a second ``image.json`` there, beside the kernel. It says
 what has become of it.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from liveos.formats.binary import FormatError
 from liveos.medium.boot_files import BootFiles
 from liveos.medium.family import family_of
+from liveos.medium.menus.unified import UNIFIED_PATH
 from liveos.medium.model import (
     Container,
     Entry,
@@ -24,40 +23,33 @@ from liveos.medium.model import (
     Root,
     Store,
 )
+from liveos.medium.record import find_record, noted_files
 from liveos.medium.scene import Scene
 from liveos.medium.stores import home_of, home_partition
-from liveos.medium.volume import Volume
 
 DIRECTORY = "/liveos"
-_RECORD = "image.json"
-_LARGEST_RECORD = 1 << 20
 _MOST_IMAGES = 100
 
 
 def unread_images(scene: Scene, known: frozenset[str]) -> Iterator[Image]:
     """Images of a stick that are not among the ``known`` ones, as their records say."""
-    if scene.kind is not MediumKind.DISK:
-        return
     menus = [menu for menu in map(scene.menu, Firmware) if menu is not None]
     entries = [entry for menu in menus for entry in menu.entries]
+    for name, record in unread_records(scene, known):
+        starts = (f"{DIRECTORY}/{name}/", UNIFIED_PATH)
+        own = tuple(each for each in entries if (each.kernel or "").startswith(starts))
+        yield _image(scene, name, record, own)
+
+
+def unread_records(scene: Scene, known: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, record) of these images."""
+    if scene.kind is not MediumKind.DISK:
+        return
     for volume in scene.volumes:
         for name in volume.list_names(DIRECTORY)[:_MOST_IMAGES]:
-            record = _record(volume, f"{DIRECTORY}/{name}/{_RECORD}")
-            if record is not None and name not in known:
-                start = f"{DIRECTORY}/{name}/"
-                own = tuple(each for each in entries if (each.kernel or "").startswith(start))
-                yield _image(scene, name, record, own)
-
-
-def _record(volume: Volume, path: str) -> dict[str, Any] | None:
-    node = volume.find_file(path)
-    if node is None or node.size > _LARGEST_RECORD:
-        return None
-    try:
-        record = json.loads(volume.tree.open(node).read_at(0, node.size))
-    except (ValueError, RecursionError, FormatError):
-        return None
-    return record if isinstance(record, dict) else None
+            found = find_record(volume, f"{DIRECTORY[1:]}/{name}")
+            if found is not None and name not in known:
+                yield name, found[1]
 
 
 def _image(scene: Scene, name: str, record: dict[str, Any], entries: tuple[Entry, ...]) -> Image:
@@ -79,13 +71,10 @@ def _image(scene: Scene, name: str, record: dict[str, Any], entries: tuple[Entry
 
 def _root(scene: Scene, record: dict[str, Any]) -> Root:
     """The file on LIVE, of which nothing but its size is known."""
-    listed = record.get("files")
-    for file in listed if isinstance(listed, list) else ():
-        if isinstance(file, dict) and file.get("partition") == "LIVE":
-            path, size = file.get("path"), file.get("size")
-            if isinstance(path, str) and isinstance(size, int) and size >= 0:
-                ref = FileRef(path, size, scene.path, None)
-                return Root(ref, Container.NONE, None, None, None, None, None, None, None, size)
+    for noted in noted_files(record):
+        if noted.partition == "LIVE" and noted.size >= 0:
+            ref = FileRef(noted.path, noted.size, scene.path, None)
+            return Root(ref, Container.NONE, None, None, None, None, None, None, None, noted.size)
     return Root(None, Container.NONE, None, None, None, None, None, None, None, 0)
 
 

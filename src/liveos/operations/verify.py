@@ -23,9 +23,10 @@ from liveos.host.transfer import ReadAhead, forget_cached, pieces
 from liveos.medium.checksum_file import Checksum, checksums, is_signed
 from liveos.medium.inspect import opened
 from liveos.medium.model import MediumKind
-from liveos.medium.payloads import Payload, find_payloads
-from liveos.medium.record import NotedFile, find_record, noted_files
+from liveos.medium.payloads import find_payloads
+from liveos.medium.record import RECORD_NAME, NotedFile, find_record, noted_files
 from liveos.medium.scene import Scene
+from liveos.medium.unread import DIRECTORY, unread_records
 from liveos.medium.volume import Volume
 from liveos.report import Reporter
 
@@ -132,7 +133,8 @@ def _of_iso(source: ByteSource | None) -> Iterator[_Task]:
 
 def _of_sticks(scene: Scene, notes: list[str]) -> Iterator[_Task]:
     """The files of each image that are noted."""
-    for payload in find_payloads(scene):
+    payloads = find_payloads(scene)
+    for payload in payloads:
         found = find_record(payload.volume, payload.directory)
         files = [] if found is None else list(noted_files(found[1]))
         if not files and scene.kind is not MediumKind.ISO:
@@ -142,7 +144,19 @@ def _of_sticks(scene: Scene, notes: list[str]) -> Iterator[_Task]:
             if volume is None:
                 notes.append(f"{noted.path} lies on the {noted.partition}, which is not here")
             else:
-                yield _File(volume, noted, payload)
+                yield _File(volume, noted, f"/{payload.directory}/{RECORD_NAME}")
+    yield from _of_unread(scene, frozenset(each.directory for each in payloads), notes)
+
+
+def _of_unread(scene: Scene, known: frozenset[str], notes: list[str]) -> Iterator[_Task]:
+    """The boot files of images on a filesystem that is not read; its own files cannot be."""
+    kinds = " or ".join(scene.unread_filesystems)
+    for name, facts in unread_records(scene, known) if kinds else ():
+        for noted in noted_files(facts):
+            if noted.partition == _ESP and scene.esp is not None:
+                yield _File(scene.esp, noted, f"{DIRECTORY}/{name}/{RECORD_NAME}")
+            else:
+                notes.append(f"{noted.path} lies on {kinds}, which is not read here")
 
 
 def _checksum_of(path: Path, sums: Path, keyring: Path | None, notes: list[str]) -> Checksum:
@@ -214,11 +228,11 @@ class _Sum:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of a stick, as it is noted."""
+    """A file of a stick, as the ``record`` notes it."""
 
     volume: Volume
     noted: NotedFile
-    payload: Payload
+    record: str
 
     @property
     def size(self) -> int:
@@ -242,8 +256,7 @@ class _File:
 
     def _comparison(self, verdict: Verdict, remark: str | None = None) -> Comparison:
         subject = f"{self.noted.partition}:{self.noted.path}"
-        against = f"/{self.payload.directory}/image.json"
-        return Comparison(subject, against, verdict, self.noted.size, remark)
+        return Comparison(subject, self.record, verdict, self.noted.size, remark)
 
 
 def _digest(source: ByteSource, algorithm: str, progress: Progress) -> str:

@@ -15,6 +15,8 @@ import pytest
 from liveos.cli.main import main
 from liveos.errors import ExitStatus
 from liveos.operations.execute import execute
+from liveos.operations.install.filesystems import Btrfs
+from tests.tools.operations.layouts import made, partitions
 from tests.tools.operations.tiny import FILES, MIB, make_plan, run
 
 pytestmark = pytest.mark.tools
@@ -91,6 +93,25 @@ def test_what_is_gone_or_shorter(stick: Path, capsys: pytest.CaptureFixture[str]
     assert found["ESP:/liveos/LiveOS/initrd.img"] == "damaged"
     remarks = [each["remark"] for each in document["comparisons"] if each["remark"]]
     assert remarks == ["it has 5 bytes"]
+
+
+def test_what_lies_on_a_filesystem_that_is_not_read(
+    iso: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What starts is compared, and what is not is said."""
+    stick = made(iso, tmp_path / "stick.img", filesystem=Btrfs())
+    assert main(["verify", str(stick)]) == ExitStatus.DONE
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not compared: /LiveOS/squashfs.img lies on btrfs, which is not read here" in said
+    assert "What was compared of" in said
+    esp = f"{stick}@@{int(str(partitions(stick)[-2]['start'])) * 512}"
+    run("mcopy", "-o", "-i", esp, "-", "::/liveos/LiveOS/initrd.img", stdin=b"short")
+    status, document = verify(stick, capsys)
+    assert status == ExitStatus.PROBLEMS_FOUND
+    assert verdicts(document) == {
+        "ESP:/liveos/LiveOS/vmlinuz": "good",
+        "ESP:/liveos/LiveOS/initrd.img": "damaged",
+    }
 
 
 def test_a_record_that_is_not_one(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,8 +20,8 @@ RECORD = {
     "home": {"path": "/LiveOS/home.img", "size": 8192, "uuid": "1-2", "encrypted": True},
     "swap": None,
     "files": [
-        {"partition": "ESP", "path": "/liveos/LiveOS/vmlinuz", "size": 5},
-        {"partition": "LIVE", "path": "/LiveOS/squashfs.img", "size": 77},
+        {"partition": "ESP", "path": "/liveos/LiveOS/vmlinuz", "size": 5, "sha256": "0"},
+        {"partition": "LIVE", "path": "/LiveOS/squashfs.img", "size": 77, "sha256": "1"},
     ],
 }
 
@@ -51,7 +51,9 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(sorted(RECORD)),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*RECORD, "kind", "path", "size", "partition"]), inner)
+        | st.dictionaries(
+            st.sampled_from([*RECORD, "kind", "path", "size", "partition", "sha256"]), inner
+        )
     ),
     max_leaves=12,
 )

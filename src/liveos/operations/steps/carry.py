@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from liveos.medium.record import NotedFile
 from liveos.operations.steps.stick import Place
@@ -10,8 +11,8 @@ from liveos.sizes import format_size
 
 
 @dataclass(frozen=True, slots=True)
-class CarryOverlay:
-    """Copy a snapshot store or an overlay image; what is zero is not written.
+class _CarryFile:
+    """Copy a file of ``size`` bytes as it is; what is zero is not written.
 
     With ``still`` it is in use, and the filesystem mounted there is frozen for the copy.
     """
@@ -20,14 +21,29 @@ class CarryOverlay:
     place: Place
     size: int
     still: Path | None
+    what: ClassVar[str]
 
     @property
     def title(self) -> str:
         return f"Copy {self.place}"
 
     def __str__(self) -> str:
-        what = f"copy the overlay of {self.spec} to {self.place}, {_exact(self.size)}"
+        what = f"copy the {self.what} of {self.spec} to {self.place}, {_exact(self.size)}"
         return what + _frozen(self.still)
+
+
+@dataclass(frozen=True, slots=True)
+class CarryOverlay(_CarryFile):
+    """Copy a snapshot store or an overlay image."""
+
+    what = "overlay"
+
+
+@dataclass(frozen=True, slots=True)
+class CarryHome(_CarryFile):
+    """Copy a home, encrypted or not."""
+
+    what = "home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +60,6 @@ class CarryUpper:
 
     def __str__(self) -> str:
         return f"copy the overlay of {self.spec} to {self.place}, a directory{_frozen(self.still)}"
-
-
-@dataclass(frozen=True, slots=True)
-class CarryHome:
-    """Copy a home as it is, encrypted or not; what is zero is not written."""
-
-    spec: str
-    place: Place
-    size: int
-    still: Path | None
-
-    @property
-    def title(self) -> str:
-        return f"Copy {self.place}"
-
-    def __str__(self) -> str:
-        what = f"copy the home of {self.spec} to {self.place}, {_exact(self.size)}"
-        return what + _frozen(self.still)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ echo mine > /home/mine
 sync
 """
 # Something that writes all the time, so that what is copied is never still by itself.
-BUSY = "(while :; do date > /var/lib/busy; date > /home/busy; sleep 1; done >/dev/null 2>&1 &)"
+# It appends: a file that is being replaced is empty for the moment, and may be copied so.
+BUSY = "(while :; do date >> /var/lib/busy; date >> /home/busy; sleep 1; done >/dev/null 2>&1 &)"
 
 
 def second_disk(directory: Path) -> tuple[Path, tuple[str, ...]]:

@@ -65,7 +65,7 @@ def sticks(tmp_path_factory: pytest.TempPathFactory) -> Sticks:
     [
         (NESTED, SECURE, SNAPSHOT, Showing.RESET),
         pytest.param(FLAT, BIOS, DIRECTORY, Showing.RESET, marks=pytest.mark.spare),
-        (EROFS, UEFI, DIRECTORY, Showing.RESET),
+        (EROFS, BIOS, DIRECTORY, Showing.RESET),
         (FLAT, BIOS, DIRECTORY, Showing.NO_TRACE),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

@@ -2,6 +2,7 @@
 """Bytes that are read once for several readers, each at its own pace within a window."""
 
 import copy
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack
 
 from liveos.errors import InterruptedByUserError
 from liveos.formats.binary import ByteSource
-from liveos.host.hash_behind import HashBehind
 from liveos.host.transfer import PIECE
 
 AHEAD = 16
@@ -34,7 +34,7 @@ class Relay:
         self._first = 0  # the number of the first piece that is kept
         self._reading = False
         self._failure: Exception | None = None
-        self._digest = HashBehind()
+        self._digest = hashlib.sha256()
         self._changed = threading.Condition()
         self._stack = ExitStack()
         self._source: ByteSource | None = None
@@ -61,7 +61,6 @@ class Relay:
             self._changed.notify_all()
 
     def close(self) -> None:
-        self._digest.close()
         self._stack.close()
 
     def _is_mine_to_read(self, reader: int, index: int) -> bool:

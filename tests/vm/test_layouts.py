@@ -29,7 +29,7 @@ class Case:
 
 
 CASES = {
-    "btrfs": Case(FLAT, "--filesystem btrfs", BIOS, PersistenceKind.IMAGE),
+    "btrfs": Case(FLAT, "--filesystem btrfs", BIOS, PersistenceKind.DIRECTORY),
     "xfs-msdos": Case(
         NESTED, "--filesystem xfs --table msdos --overlay 200M", BIOS, PersistenceKind.SNAPSHOT
     ),
@@ -37,7 +37,7 @@ CASES = {
         FLAT,
         "--filesystem f2fs --f2fs-features extra_attr,compression",
         UEFI,
-        PersistenceKind.IMAGE,
+        PersistenceKind.DIRECTORY,
     ),
     "single-fat32": Case(
         NESTED,
@@ -50,7 +50,7 @@ CASES = {
         FLAT,
         "--bootloader efi-stub --filesystem f2fs",
         UEFI,
-        PersistenceKind.IMAGE,
+        PersistenceKind.DIRECTORY,
         Showing.BOOTS,
     ),
 }

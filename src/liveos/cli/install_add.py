@@ -53,13 +53,14 @@ def read_system(
 ) -> "LiveSystem | None":
     """What the source's root holds that matters for home and swap, where one is wished.
 
-    ``home`` means that the one of the source comes along.
+    ``home`` means that the one of the source comes along. Whether the root goes by SELinux matters
+    where the labels of a directory cannot be written.
     """
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
 
     is_wished = request.home is not None or request.swap is not None or home
-    if source.image is None or not is_wished:
+    if source.image is None or not (is_wished or request.filesystem.copies):
         return None
     with open_root(source.spec) as tree:
         return None if tree is None else read_live_system(tree)

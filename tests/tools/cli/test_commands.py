@@ -223,3 +223,13 @@ def test_progress_for_programs(iso: Path, tmp_path: Path) -> None:
     for event in events:
         if event["event"] == "progress" and event["total"] is not None:
             assert 0 <= event["done"] <= event["total"]
+
+
+def test_a_directory_goes_where_labels_cannot_when_the_image_needs_none(
+    iso: Path, tmp_path: Path
+) -> None:
+    """The image is asked whether it goes by SELinux, also where no home is wished."""
+    words = ("install", "--size", "1G", "--dry-run", "--overlay-kind", "directory")
+    done = liveos(*words, "--filesystem", "btrfs", iso, tmp_path / "stick.img")
+    assert done.returncode == ExitStatus.DONE, done.stderr
+    assert "make directory LIVE:/LiveOS/overlay-" in done.stdout

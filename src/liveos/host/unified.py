@@ -19,10 +19,12 @@ from liveos.host.tools import OBJCOPY, Command
 STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
 """Where Fedora and Debian both install it."""
 
+COMMAND_LINE = ".cmdline"
+"""The section that the stub hands to the kernel."""
+
 COMMAND_LINE_SIZE = 4096
 """Bytes of the section; x86 kernels take 2047 of them (COMMAND_LINE_SIZE)."""
 
-_SECTION = ".cmdline"
 _LONGEST = 2047
 _PAGE = 4096
 
@@ -47,7 +49,7 @@ def command_line_section(image: ByteSource) -> Section:
     :raises UnsupportedError: it has none.
     """
     found = read_pe(image)
-    section = next((each for each in found.sections if each.name == _SECTION), None)
+    section = next((each for each in found.sections if each.name == COMMAND_LINE), None)
     if found.role is not Role.UKI or section is None:
         raise UnsupportedError("this is no unified kernel image with a command line")
     return section
@@ -59,7 +61,7 @@ def unified(stub: Path, command_line: str, kernel: Path, initramfs: Path) -> Ite
     with tempfile.TemporaryDirectory(prefix="liveos-unified-") as directory:
         line, image = Path(directory, "cmdline"), Path(directory, "image")
         line.write_bytes(padded(command_line))
-        sections = {_SECTION: line, ".linux": kernel, ".initrd": initramfs}
+        sections = {COMMAND_LINE: line, ".linux": kernel, ".initrd": initramfs}
         run(build(stub, _addresses(stub, sections), sections, image))
         yield image
 

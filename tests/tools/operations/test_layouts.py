@@ -242,14 +242,19 @@ def test_a_unified_kernel_image_has_everything_in_it(iso: Path, tmp_path: Path) 
     assert all(a + size <= b for (a, size), (b, _) in pairwise(places))
 
 
-def test_a_proof_gives_words_to_a_unified_kernel_image(iso: Path, tmp_path: Path) -> None:
-    stick = made(iso, tmp_path / "stick.img", bootloader=EfiStub())
-    edits = edit_menus(stick, tmp_path, ("console=ttyS0",))
-    assert "/EFI/BOOT/BOOTX64.EFI" in edits.menus
+def give_words(stick: Path, scratch: Path) -> tuple[str, ...]:
+    """Edit a stick's menus as for a proof; the paths of those that start a kernel."""
+    edits = edit_menus(stick, scratch, ("console=ttyS0",))
     with stick.open("r+b") as disk:
         for patch in edits.patches:
             disk.seek(patch.offset)
             disk.write(patch.data)
+    return edits.menus
+
+
+def test_a_proof_gives_words_to_a_unified_kernel_image(iso: Path, tmp_path: Path) -> None:
+    stick = made(iso, tmp_path / "stick.img", bootloader=EfiStub())
+    assert "/EFI/BOOT/BOOTX64.EFI" in give_words(stick, tmp_path)
     inside = cut(stick, partitions(stick)[-2], tmp_path / "esp")
     run("fsck.fat", "-n", inside)
     image = tmp_path / "image.efi"
@@ -263,11 +268,7 @@ def test_a_proof_gives_words_to_syslinux_on_a_single_partition(iso: Path, tmp_pa
     """FAT knows no capitals: there the menus lie in the directory of the images."""
     shape = {"single": True, "filesystem": Fat32(), "table": Table.MSDOS}
     stick = made(iso, tmp_path / "stick.img", bootloader=Syslinux(), **shape)
-    edits = edit_menus(stick, tmp_path, ("console=ttyS0",))
-    with stick.open("r+b") as disk:
-        for patch in edits.patches:
-            disk.seek(patch.offset)
-            disk.write(patch.data)
+    give_words(stick, tmp_path)
     inside = cut(stick, partitions(stick)[-1], tmp_path / "live")
     run("fsck.fat", "-n", inside)
     for menu in ("syslinux.cfg", "menu.cfg"):

@@ -188,13 +188,21 @@ class Waiting(NullReporter):
         assert self.other.told.wait(60)
 
 
+def hint_when_interrupted(
+    title: str, iso: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """What is said of two sticks when a signal comes at a step of the first one."""
+    made, first = plans(iso, directory, "ab"), Interrupting(title, monkeypatch)
+    with pytest.raises(InterruptedByUserError) as caught:
+        execute_all(made, [first, Waiting(first)])
+    return str(caught.value.hint)
+
+
 def test_a_signal_ends_all_of_them_and_leaves_nothing(
     iso: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, first = plans(iso, tmp_path, "ab"), Interrupting("Copy LIVE", monkeypatch)
-    with pytest.raises(InterruptedByUserError) as caught:
-        execute_all(made, [first, Waiting(first)])
-    assert str(caught.value.hint).count("nothing was left behind") == 2
+    hint = hint_when_interrupted("Copy LIVE", iso, tmp_path, monkeypatch)
+    assert hint.count("nothing was left behind") == 2
     assert list(tmp_path.iterdir()) == []
 
 
@@ -202,10 +210,8 @@ def test_a_signal_that_comes_too_late_for_one(
     iso: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What has got its name stays, and is named."""
-    made, first = plans(iso, tmp_path, "ab"), Interrupting("Rename to", monkeypatch)
-    with pytest.raises(InterruptedByUserError) as caught:
-        execute_all(made, [first, Waiting(first)])
-    assert f"{tmp_path}/a.img is complete" in str(caught.value.hint)
-    assert "nothing was left behind" in str(caught.value.hint)
+    hint = hint_when_interrupted("Rename to", iso, tmp_path, monkeypatch)
+    assert f"{tmp_path}/a.img is complete" in hint
+    assert "nothing was left behind" in hint
     assert [path.name for path in tmp_path.iterdir()] == ["a.img"]
     assert_whole(tmp_path / "a.img")

@@ -4,10 +4,10 @@
 UAPI group, Unified Kernel Image; systemd-stub(7).
 """
 
-from liveos.errors import UnsupportedError
 from liveos.formats.binary import FormatError
+from liveos.formats.programs.pe import Role, read_pe, read_section
 from liveos.formats.tree import FileKind, Node
-from liveos.host.unified import command_line_section
+from liveos.host.unified import COMMAND_LINE
 from liveos.medium.menus import text
 from liveos.medium.model import Entry, Firmware, Menu
 from liveos.medium.volume import Volume
@@ -50,9 +50,10 @@ def _find(volume: Volume) -> tuple[Node, str] | None:
         return None
     try:
         image = volume.tree.open(node)
-        section = command_line_section(image)
-        length = min(section.size, text.MOST_TEXT)
-        line = text.decode(image.read_at(section.offset, length).partition(b"\0")[0])
-    except (FormatError, UnsupportedError):
+        found = read_pe(image)
+        line = read_section(image, found, COMMAND_LINE, text.MOST_TEXT)
+    except FormatError:
         return None
-    return node, line
+    if found.role is not Role.UKI or line is None:
+        return None
+    return node, text.decode(line.partition(b"\0")[0])

@@ -30,11 +30,11 @@ def plan_addition(
 ) -> "Plan":
     """What would be done; without a ``name`` the image is called after its source."""
     from liveos.host.target import look_at
+    from liveos.medium.old_stick import OldStick, open_any_stick
     from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
-    from liveos.medium.stick import open_stick
     from liveos.operations.images.names import default_name
-    from liveos.operations.images.plans import add
+    from liveos.operations.images.plans import add, add_old
 
     if len(targets) > 1:
         raise UsageError("an image can be added to one stick at a time", hint="name one TARGET")
@@ -43,8 +43,10 @@ def plan_addition(
     source = find_source(words)
     facts, place = source.medium, look_at(target, source.medium.path)
     system = read_system(request, source)
-    with open_stick(target) as stick:
+    with open_any_stick(target) as stick:
         named = replace(request, name=name or default_name(stick, facts.label or facts.path.stem))
+        if isinstance(stick, OldStick):
+            return add_old.plan(named, facts, stick, place, system)
         return add.plan(named, facts, stick, place, system)
 
 

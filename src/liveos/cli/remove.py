@@ -17,12 +17,17 @@ def remove(
 ) -> None:
     """Remove an image from a stick, with its memory."""
     from liveos.cli.overlay.options import carry_out
-    from liveos.medium.stick import open_stick, parse_image
+    from liveos.medium.old_stick import OldStick, open_any_stick
+    from liveos.medium.stick import parse_image
     from liveos.operations.images.plans import remove as operation
+    from liveos.operations.images.plans import remove_old
 
     path, name = parse_image(image)
-    with open_stick(path) as stick:
-        plan = operation.plan(stick, name, force=force)
+    with open_any_stick(path) as stick:
+        if isinstance(stick, OldStick):
+            plan = remove_old.plan(stick, name, force=force)
+        else:
+            plan = operation.plan(stick, name, force=force)
     if carry_out(output, plan, dry_run=dry_run, yes=yes):
         if output.as_json:
             output.document("remove", {"stick": str(path), "name": name})

@@ -8,6 +8,7 @@ from pathlib import Path
 from liveos.medium.images import best_initramfs
 from liveos.medium.inspect import images_of, opened
 from liveos.medium.model import Container, Entry, Image, Kernel, MediumKind
+from liveos.medium.old_stick import unfinished_findings
 from liveos.medium.overlay.room import Room, room_of
 from liveos.medium.payloads import Payload, find_payloads
 from liveos.medium.record import find_record, source_label
@@ -65,7 +66,8 @@ def list_images(path: Path) -> Listing:
         pairs = zip((*payloads, *unread), found.images, strict=True)
         listed = tuple(_listed(scene, payload, image) for payload, image in pairs)
         free = next((_free(payload.volume) for payload in payloads), None)
-        warnings = (*scene.findings, *found.findings, *leftover_findings(scene))
+        left = (*leftover_findings(scene), *unfinished_findings(scene))
+        warnings = (*scene.findings, *found.findings, *left)
     return Listing(scene.path, scene.kind, scene.label, scene.size, free, listed, warnings)
 
 

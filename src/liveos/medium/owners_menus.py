@@ -41,7 +41,7 @@ class OwnersMenu:
     @property
     def is_syslinux(self) -> bool:
         """Whether it is in the language of SYSLINUX; if not, in that of GRUB."""
-        return self.place.name.casefold() in _SYSLINUX_NAMES
+        return is_syslinux(self.place.name)
 
     @property
     def lines(self) -> tuple[KernelLine, ...]:
@@ -70,6 +70,11 @@ class OwnersMenus:
 
 NO_MENUS = OwnersMenus(problem="no menu was found that starts this image")
 """Of an image that nothing starts, or that has a menu of ours."""
+
+
+def is_syslinux(name: str) -> bool:
+    """Whether a menu of this name is in the language of SYSLINUX."""
+    return name.casefold() in _SYSLINUX_NAMES
 
 
 def starts_image(options: Iterable[str], directory: str) -> bool:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from liveos.errors import RefusedError, UnsupportedError, UsageError
-from liveos.formats.binary import FormatError
+from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.tree import FileKind, Node
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
@@ -35,7 +36,13 @@ _SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
 _FIRST_LINE = "# Boot menu of a LiveOS stick."
 _IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
+_OUR_LINE = re.compile(r"^(?:source \(\$root\)|INCLUDE )/liveos/[^/\s]+/", re.MULTILINE)
 _HINT = "liveos install makes a stick that can hold several images"
+
+
+def is_our_menu(text: str) -> bool:
+    """Whether liveos has written the menu of a stick, for GRUB or for SYSLINUX."""
+    return text.startswith(_FIRST_LINE) or _OUR_LINE.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class StickMenu:
 
     @property
     def is_ours(self) -> bool:
-        return self.text.startswith(_FIRST_LINE) or bool(self.names)
+        return is_our_menu(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,11 @@ class OpenStick:
         assert self.live.offset is not None
         assert self.live.size is not None
         return Ext4Volume(self.path, self.live.offset, self.live.size)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the menu promises, in its order."""
+        return self.menu.names
 
     @property
     def leftovers(self) -> tuple[str, ...]:
@@ -126,25 +138,35 @@ def open_stick(path: Path) -> Iterator[OpenStick]:
     :raises RefusedError: its installation has not ended.
     """
     with opened(path) as (scene, source):
-        unfinished = (each for each in scene.findings if each.severity is Severity.FATAL)
-        for finding in unfinished:
-            raise RefusedError(finding.message, hint=finding.repair)
-        esp, live = _volumes(scene)
-        menu_of_stick = _menu(scene, esp)
-        _require_grub(scene, esp)
-        images = images_of(scene).images
-        kernels = [kernel for image in images for kernel in image.kernels]
-        menu = scene.menu(Firmware.UEFI) or scene.menu(Firmware.BIOS)
-        yield OpenStick(
-            path=path,
-            scene=scene,
-            esp=esp,
-            live=live,
-            menu=menu_of_stick,
-            images=images,
-            boot=read_boot(scene, source, kernels),
-            entries=menu.entries if menu is not None else (),
-        )
+        yield read_stick(scene, source)
+
+
+def read_stick(scene: Scene, source: ByteSource | None) -> OpenStick:
+    """The same of what is open already; ``source`` is its bytes."""
+    require_finished(scene)
+    esp, live = _volumes(scene)
+    menu_of_stick = _menu(scene, esp)
+    _require_grub(scene, esp)
+    images = images_of(scene).images
+    kernels = [kernel for image in images for kernel in image.kernels]
+    menu = scene.menu(Firmware.UEFI) or scene.menu(Firmware.BIOS)
+    return OpenStick(
+        path=scene.path,
+        scene=scene,
+        esp=esp,
+        live=live,
+        menu=menu_of_stick,
+        images=images,
+        boot=read_boot(scene, source, kernels),
+        entries=menu.entries if menu is not None else (),
+    )
+
+
+def require_finished(scene: Scene) -> None:
+    """:raises RefusedError: the installation of the stick has not ended."""
+    unfinished = (each for each in scene.findings if each.severity is Severity.FATAL)
+    for finding in unfinished:
+        raise RefusedError(finding.message, hint=finding.repair)
 
 
 def parse_image(spec: str) -> tuple[Path, str | None]:
@@ -153,12 +175,27 @@ def parse_image(spec: str) -> tuple[Path, str | None]:
     return path, name.strip("/") if name else None
 
 
-def require_image(stick: OpenStick, name: str | None) -> str:
+class Promises(Protocol):
+    """A stick whose menus start images: of our layout, or of another."""
+
+    @property
+    def path(self) -> Path:
+        """Its file or device."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The images that it starts."""
+
+    def promised(self, name: str) -> str | None:
+        """How the menus spell the name of an image."""
+
+
+def require_image(stick: Promises, name: str | None) -> str:
     """The image of this name, or the only one, as the menu spells it.
 
     :raises UsageError: the menu has no such image, or several and none is named.
     """
-    names = stick.menu.names
+    names = stick.names
     if name is None and len(names) == 1:
         return names[0]
     found = None if name is None else stick.promised(name)

@@ -29,7 +29,13 @@ from liveos.host.folders.folder import (
     checked_name,
     require_room,
 )
-from liveos.host.folders.unmounted import file_names, find, hold_all, regular_file
+from liveos.host.folders.unmounted import (
+    directory_names,
+    file_names,
+    find,
+    hold_all,
+    regular_file,
+)
 from liveos.host.run import feed, run
 from liveos.host.transfer import PIECE, pieces
 from liveos.host.volumes import FatVolume
@@ -37,6 +43,7 @@ from liveos.host.volumes import FatVolume
 LARGEST_FILE = (1 << 32) - 1
 """Bytes; the size in a directory entry has 32 bits."""
 
+_DEEPEST = 32  # a damaged directory may hold itself
 _NOT_IN_NAMES = frozenset('"*:<>?\\|[]')
 """What FAT forbids, and what mtools would take for a pattern."""
 
@@ -158,9 +165,16 @@ class FatFolder:
             return fs.lookup(self.directory) is not None
 
     def remove_with_files(self) -> None:
-        """The directory, which holds none, with its files; those of a cut-off run, too."""
+        """The directory with everything in it; what a cut-off run has left of it, too.
+
+        :raises RefusedError: directories lie in each other deeper than anyone makes them.
+        """
         if not self._is_whole(self.directory):
             return
+        if self.directory.count("/") > _DEEPEST:
+            raise RefusedError(f"{self} lies too deep to be removed", hint="run fsck.fat on it")
+        for name in self._directory_names():
+            FatFolder(self.volume, posixpath.join(self.directory, name)).remove_with_files()
         for name in self.names():
             self.remove(name)
         run(self.volume.remove_directory(self.directory))
@@ -169,6 +183,10 @@ class FatFolder:
     def names(self) -> tuple[str, ...]:
         with self._read() as fs:
             return file_names(fs, self.directory)
+
+    def _directory_names(self) -> tuple[str, ...]:
+        with self._read() as fs:
+            return directory_names(fs, self.directory)
 
     def free(self) -> int:
         with self._read() as fs:

@@ -42,9 +42,18 @@ def regular_file(tree: FileTree, directory: str, name: str) -> Node:
 
 def file_names(tree: FileTree, directory: str) -> tuple[str, ...]:
     """The names of the regular files in a directory, sorted."""
+    return _names(tree, directory, FileKind.FILE)
+
+
+def directory_names(tree: FileTree, directory: str) -> tuple[str, ...]:
+    """The names of the directories in a directory, sorted."""
+    return _names(tree, directory, FileKind.DIRECTORY)
+
+
+def _names(tree: FileTree, directory: str, kind: FileKind) -> tuple[str, ...]:
     place = directories(tree, directory)[-1]
     nodes = {name: tree.load(name, reference) for name, reference in tree.scan(place)}
-    return tuple(sorted(name for name, node in nodes.items() if node.kind is FileKind.FILE))
+    return tuple(sorted(name for name, node in nodes.items() if node.kind is kind))
 
 
 def hold_all(container: Path, name: str) -> AbstractContextManager[None]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.folders.partition import PartitionFolder
-from liveos.host.volumes import SAFE_FEATURES
+from liveos.host.volumes import SAFE_FEATURES, Volume
 from liveos.medium.home.updates import find_updates
 from liveos.medium.model import PersistenceKind
+from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick
 from liveos.medium.stores import SWAP_NAME
 from liveos.operations.images.plans.rubbish import clearing
 from liveos.operations.install.live_contents import home_steps
-from liveos.operations.install.payload import LOADER_DIRECTORY, menu_entries
+from liveos.operations.install.payload import LOADER_DIRECTORY
 from liveos.operations.install.sequence import features, image_record
 from liveos.operations.install.stick import Stick
 from liveos.operations.menus import stick as stick_menu
@@ -58,7 +59,7 @@ class Addition:
     """
 
     wanted: Stick
-    stick: OpenStick
+    stick: AnyStick
     partition: PartitionFolder | None
     additions: tuple[Run, ...]
 
@@ -71,28 +72,37 @@ class Addition:
         return FolderFile(self.stick.folder(self.name), name)
 
 
-def addition_steps(addition: Addition) -> Iterator[AnyStep]:
-    """Everything that is done to the stick, in order."""
-    wanted, stick, name = addition.wanted, addition.stick, addition.name
-    source, payload = wanted.source, wanted.payload
-    if wanted.checks_source and source.implanted_md5 is not None:
-        yield CheckSource(source.path, source.implanted_md5.md5, meanwhile=False)
+def addition_steps(addition: Addition, stick: OpenStick) -> Iterator[AnyStep]:
+    """Everything that is done to a stick of our layout, in order."""
+    wanted, payload, name = addition.wanted, addition.wanted.payload, addition.name
+    yield from source_check(wanted)
     yield from clearing(stick, name)
     yield MakeFolder(stick.boot_folder(name))
     yield MakeFolder(stick.folder(name))
-    yield _root(wanted)
-    yield from _boot_files(wanted)
-    yield from _memory(addition)
-    entries = menu_entries(payload, wanted.installed, wanted.request.kernel_arguments)
-    record = Place(wanted.live, f"{wanted.directory}/image.json")
-    yield AddRecord(record, image_record(wanted, entries[0].options))
-    menu = image_menu(entries, payload.efi_verb)
+    yield from contents(addition, wanted.esp)
+    menu = image_menu(wanted.entries, payload.efi_verb)
     yield AddText(Place(wanted.esp, image_menu_path(name)), menu)
     yield Sync(stick.path)
     yield ReadBack(stick.path)
     if payload.loaders:
         yield from _loaders(wanted)
     yield ReplaceMenu(stick.menu.place, stick_menu.with_image(stick.menu.text, name))
+
+
+def source_check(wanted: Stick) -> Iterator[CheckSource]:
+    """Nothing is written before the source is known to be whole."""
+    if wanted.checks_source and wanted.source.implanted_md5 is not None:
+        yield CheckSource(wanted.source.path, wanted.source.implanted_md5.md5, meanwhile=False)
+
+
+def contents(addition: Addition, boot: Volume) -> Iterator[AnyStep]:
+    """Root, boot files, which lie on the volume ``boot``, memory, and the record of all."""
+    wanted = addition.wanted
+    yield _root(wanted)
+    yield from (AddFile(file, Place(boot, path)) for file, path in wanted.payload.boot_files)
+    yield from _memory(addition)
+    record = Place(wanted.live, f"{wanted.directory}/image.json")
+    yield AddRecord(record, image_record(wanted, wanted.entries[0].options))
 
 
 def _root(wanted: Stick) -> ImageStep | Unpack:
@@ -113,12 +123,6 @@ def _loaders(wanted: Stick) -> Iterator[AnyStep]:
     yield Sync(wanted.esp.path)
     yield ReadBack(wanted.esp.path)
     yield from (GiveName(part, posixpath.basename(path)) for path, part in parts.items())
-
-
-def _boot_files(wanted: Stick) -> Iterator[ImageStep]:
-    """Kernel and initramfs to the ESP."""
-    for file, path in wanted.payload.boot_files:
-        yield AddFile(file, Place(wanted.esp, path))
 
 
 def _memory(addition: Addition) -> Iterator[AnyStep]:

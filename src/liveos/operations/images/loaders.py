@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from liveos.medium.boot_trust import distrust
 from liveos.medium.efi import first_loaders
 from liveos.medium.model import Entry, FileRef, Firmware, Medium
+from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick
 from liveos.operations.install.payload import Payload
 
@@ -27,19 +28,24 @@ def added_loaders(
     )
 
 
-def efi_verb(stick: OpenStick, payload: Payload) -> str:
+def efi_verb(stick: AnyStick, payload: Payload) -> str:
     """The verb that the GRUB on the stick knows: the one by which it starts what is there.
 
     Ours for BIOS knows ``linux``, and asks for nothing else (`operations.menus.text`).
     """
+    return verb_of(stick) or payload.efi_verb
+
+
+def verb_of(stick: AnyStick) -> str | None:
+    """The verb by which the stick's GRUB starts what is there; None where it starts nothing."""
     verbs = {entry.command for entry in stick.entries if _is_efi(entry)}
     if not verbs:
-        return payload.efi_verb
+        return None
     return "linuxefi" if "linuxefi" in verbs else "linux"
 
 
-def loader_notes(stick: OpenStick, payload: Payload) -> Iterator[str]:
-    """What the owner of the stick should know before anything is written."""
+def loader_notes(stick: AnyStick, payload: Payload, name: str) -> Iterator[str]:
+    """What the owner of the stick should know before the image ``name`` is written."""
     if payload.loaders:
         names = ", ".join(place.rpartition("/")[2] for _, place in payload.loaders)
         yield f"boot loaders that the stick has not had come with this image: {names}"
@@ -48,7 +54,6 @@ def loader_notes(stick: OpenStick, payload: Payload) -> Iterator[str]:
     # The only image surely came with the loaders; of several, an earlier one may be a stranger.
     first = stick.images if len(stick.images) == 1 else ()
     known = [kernel for image in first for kernel in image.kernels]
-    name = payload.boot_files[0][1].split("/")[2]
     problem = distrust(stick.boot.loaders, known, payload.kernel, name)
     if problem is not None:
         yield problem

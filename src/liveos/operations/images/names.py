@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from liveos.errors import RefusedError, UsageError
 from liveos.medium.home.updates import DIRECTORY as UPDATES
-from liveos.medium.stick import OpenStick
+from liveos.medium.old_stick import AnyStick
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST = 32
 _FALLBACK = "Live"
 
 
-def default_name(stick: OpenStick, label: str | None) -> str:
+def default_name(stick: AnyStick, label: str | None) -> str:
     """The volume label of the source, made a name that no image of the stick has.
 
     What a run that was cut off has left does not count: the next one takes its name again.
@@ -26,7 +26,7 @@ def default_name(stick: OpenStick, label: str | None) -> str:
     return name
 
 
-def check_new_name(stick: OpenStick, name: str) -> None:
+def check_new_name(stick: AnyStick, name: str) -> None:
     """:raises UsageError: it cannot be a name; :raises RefusedError: it is taken."""
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise UsageError(
@@ -45,12 +45,12 @@ def check_new_name(stick: OpenStick, name: str) -> None:
         )
 
 
-def _is_free(stick: OpenStick, name: str) -> bool:
+def _is_free(stick: AnyStick, name: str) -> bool:
     """Nothing has it, in whatever spelling, but what a run that was cut off has left.
 
     What is in the directory of updates goes over the root of every image.
     """
-    if _is_among(name, stick.menu.names) or name.casefold() == UPDATES:
+    if _is_among(name, stick.names) or name.casefold() == UPDATES:
         return False
     return _is_among(name, stick.leftovers) or not _is_among(name, stick.live.list_names("/"))
 

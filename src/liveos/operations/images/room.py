@@ -2,15 +2,18 @@
 """Room for an image more: on LIVE for the image and its memory, on the ESP for its boot files."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
 from liveos.errors import NoSpaceError
-from liveos.formats.tree import FileKind
+from liveos.formats.binary import FormatError
+from liveos.formats.tree import FileKind, FileTree, Node
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import FileRef, PersistenceKind
+from liveos.medium.old_stick import AnyStick, OldStick
 from liveos.medium.stick import OpenStick
 from liveos.operations.install.layout import (
     BIOS_BOOT_SIZE,
@@ -30,7 +33,7 @@ _ESP_SPARE = 256 << 10  # directories, the image's menu, and a second copy of th
 
 def share_live(
     request: InstallRequest,
-    stick: OpenStick,
+    stick: AnyStick,
     payload: Payload,
     kind: PersistenceKind | None,
     updates: tuple[UpdateFile, ...] = (),
@@ -44,7 +47,8 @@ def share_live(
     beside = request
     if request.home is not None and request.home.partition:
         beside = replace(request, home=None)
-    wishes, contents = wishes_of(beside, payload, kind), contents_size(payload, updates)
+    boot = payload.boot_size if isinstance(stick, OldStick) else 0
+    wishes, contents = wishes_of(beside, payload, kind), contents_size(payload, updates, boot)
     free = free_on_live(stick, request.name)
     needed = contents + least_room(wishes)
     if free < needed:
@@ -53,7 +57,8 @@ def share_live(
             f" {format_size(needed)}: {format_size(payload.root_size)} of image, and its memory",
             hint=_room_hint(stick),
         )
-    shares = share_out(free - contents, wishes)
+    largest = stick.folder(request.name).limit()
+    shares = share_out(free - contents, wishes, largest_file=largest)
     return rooms_of(beside, _layout(stick, request.identities), shares, kind)
 
 
@@ -76,9 +81,9 @@ def require_live(
     return free - needed
 
 
-def free_on_live(stick: OpenStick, name: str) -> int:
+def free_on_live(stick: AnyStick, name: str) -> int:
     """Bytes for an image of this name: what a run that was cut off has left of it goes first."""
-    return Ext4Folder(stick.live_volume, "/").free() + _left_on_live(stick, name)
+    return stick.folder("").free() + _left_on_live(stick, name)
 
 
 def require_esp(stick: OpenStick, files: Iterable[FileRef], name: str, freed: int = 0) -> int:
@@ -104,16 +109,25 @@ def size_of_boot_files(stick: OpenStick, name: str) -> int:
     return sum(node.size for node in stick.boot_files(name))
 
 
-def _left_on_live(stick: OpenStick, name: str) -> int:
+def _left_on_live(stick: AnyStick, name: str) -> int:
     """At least so many bytes: those of files at the top of what is left."""
     if name not in stick.leftovers:
         return 0
-    tree, directory = stick.live.tree, stick.on_live(name)
+    tree, directory = stick.live.tree, stick.live.tree.lookup(f"/{name}")
     if directory is None or directory.kind is not FileKind.DIRECTORY:
         return 0
     nodes = (tree.load(f"/{name}/{each}", found) for each, found in tree.scan(directory))
     files = (node for node in nodes if node.kind is FileKind.FILE)
-    return sum(tree.allocated(node) or 0 for node in files)
+    return sum(_allocated(tree, node) for node in files)
+
+
+def _allocated(tree: FileTree, node: Node) -> int:
+    known = tree.allocated(node)
+    if known is not None:
+        return known
+    with suppress(FormatError):  # of a file that was cut off, nothing is sure
+        return sum(extent.length for extent in tree.extents(node) or ())
+    return 0
 
 
 def _users(stick: OpenStick) -> str:
@@ -122,11 +136,11 @@ def _users(stick: OpenStick) -> str:
     return ", ".join(taken) or "other files"
 
 
-def _room_hint(stick: OpenStick) -> str:
+def _room_hint(stick: AnyStick) -> str:
     return f"liveos remove {stick.path}:NAME makes room"
 
 
-def _layout(stick: OpenStick, identities: Identities) -> Layout:
+def _layout(stick: AnyStick, identities: Identities) -> Layout:
     """The partitions that are there, in the words of those that install a new stick.
 
     The numbers of a new table are the request's: nothing is made of them here.

@@ -10,10 +10,11 @@ directory first, and then each menu by a `ReplaceMenu`.
 
 from dataclasses import dataclass, replace
 
-from liveos.errors import UnsupportedError
+from liveos.errors import RefusedError, UnsupportedError
 from liveos.medium.menus import grub, syslinux
 from liveos.medium.menus.text import kernel_line
 from liveos.medium.model import Firmware, Menu
+from liveos.operations.menus.owners import LONGEST
 from liveos.operations.menus.text import MenuEntry, image_menu
 
 
@@ -22,31 +23,48 @@ class Addition:
     """An image that is to be added.
 
     ``entries`` have paths from the root of the filesystem, ``/NAME/syslinux/vmlinuz``. ``main`` is
-    the path of the main menu of SYSLINUX, whose name the image's own gets, too.
+    the path of the main menu of SYSLINUX, whose name the image's own gets, too; ``module`` is the
+    program beside it that shows menus.
     """
 
     name: str
     title: str
     entries: tuple[MenuEntry, ...]
     main: str
+    module: str = "vesamenu.c32"
 
     @property
     def menu_path(self) -> str:
         """Where the image's own menu of SYSLINUX lies."""
-        return f"/{self.name}/syslinux/{self.main.rpartition('/')[2]}"
+        return f"{boot_directory(self.name)}/{self.main.rpartition('/')[2]}"
+
+
+def boot_directory(name: str) -> str:
+    """Where a further image has its kernel, its initramfs and its own menu."""
+    return f"/{name}/syslinux"
 
 
 def own_menu(addition: Addition) -> str:
-    """The image's own menu of SYSLINUX, with a way back to the main one."""
+    """The image's own menu of SYSLINUX, with a way back to the main one.
+
+    :raises UnsupportedError: SYSLINUX would not take a line in it.
+    """
+    if any(
+        len(kernel_line((*_initrd(each), *each.options))) > LONGEST for each in addition.entries
+    ):
+        raise UnsupportedError(
+            f"{addition.menu_path}: a kernel line would have more than {LONGEST} bytes",
+            hint="give fewer words by --kernel-args",
+        )
     labels = "".join(
         f"label entry{number}\n  menu label {_shown(entry.title)}\n  kernel {entry.kernel}\n"
         f"  append {kernel_line((*_initrd(entry), *entry.options))}\n\n"
         for number, entry in enumerate(addition.entries)
     )
     return (
-        f"default vesamenu.c32\n\nmenu title {_shown(addition.title)}\n\n{labels}"
+        f"default {addition.module}\n\nmenu title {_shown(addition.title)}\n\n{labels}"
         "label multimain\n  menu label Return to the main menu\n"
-        f"  kernel vesamenu.c32\n  append {addition.main}\n"
+        f"  kernel {addition.module}\n  append {addition.main}\n"
     )
 
 
@@ -57,8 +75,12 @@ def with_way(main: str, addition: Addition) -> str:
     """
     title = f"{_shown(f'Go to {addition.name} ~{addition.title}')} menu"
     label = f"label {addition.name}\n  menu label {title}\n"
-    new = f"{_ended(main)}\n{label}  kernel vesamenu.c32\n  append {addition.menu_path}\n"
+    new = f"{_ended(main)}\n{label}  kernel {addition.module}\n  append {addition.menu_path}\n"
     before, after = (syslinux.parse(text, addition.main) for text in (main, new))
+    if addition.name.casefold() in {(each.label or "").casefold() for each in before.entries}:
+        raise RefusedError(
+            f"{addition.main} has an entry {addition.name}", hint="choose another name: --name NAME"
+        )
     _require_the_same(before, after, 1, addition.main)
     return new
 

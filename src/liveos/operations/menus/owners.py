@@ -28,7 +28,7 @@ OVERLAY_WORDS = frozenset(
 """Names of the words that say where the overlay is, and how it is used."""
 
 _NAMES_OF_STORES = frozenset({"rd.live.overlay", "rd.overlay", "overlay"})
-_LONGEST = 2047
+LONGEST = 2047
 """Bytes that SYSLINUX and the kernels of its years take (doc/syslinux.txt, x86 boot protocol)."""
 
 
@@ -119,8 +119,8 @@ def _require_the_same(file: OwnersMenu, text: str, words: Words) -> None:
     found = file.entries(text)
     if list(found) != expected:
         raise UnsupportedError(f"{file.place} is more than a plain list of entries")
-    if any(_length(entry.options) > _LONGEST for entry in found):
-        raise UnsupportedError(f"{file.place}: a kernel line would have more than {_LONGEST} bytes")
+    if any(_length(entry.options) > LONGEST for entry in found):
+        raise UnsupportedError(f"{file.place}: a kernel line would have more than {LONGEST} bytes")
 
 
 def _length(options: Iterable[str]) -> int:

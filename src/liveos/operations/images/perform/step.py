@@ -15,6 +15,7 @@ from liveos.host.folders import ext4_trees
 from liveos.host.folders.directories import directory_names, keep_private, remove_tree, rename
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.in_volume import file_in
 from liveos.host.hold import hold
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.install.filling import fill
@@ -97,13 +98,11 @@ def _write(place: Place, size: int, data: Iterator[bytes], session: Session) -> 
 
 
 def _write_record(place: Place, text: str) -> None:
-    assert isinstance(place.volume, Ext4Volume)
-    directory, name = posixpath.split(place.path)
-    file = FolderFile(Ext4Folder(place.volume, directory), name)
-    if name in file.folder.names():
+    file = file_in(place.volume, place.path)
+    if file.name in file.folder.names():
         replace_text(file, text.encode())
         return
-    with hold(place.volume.path), file.folder.create(name, len(text.encode())) as new:
+    with hold(place.volume.path), file.folder.create(file.name, len(text.encode())) as new:
         new.write_at(0, text.encode())
 
 

@@ -13,6 +13,7 @@ from liveos.host.folders.partition import PartitionFolder
 from liveos.host.tools import DEBUGFS, MTOOLS
 from liveos.medium.home.updates import find_updates
 from liveos.medium.model import Image, Store
+from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick, require_image
 from liveos.operations.images.plans.rubbish import lost_rubbish, removal
 from liveos.operations.menus.stick import without_image
@@ -39,21 +40,30 @@ def plan(stick: OpenStick, name: str | None, *, force: bool = False) -> Plan:
             needs=(DEBUGFS, MTOOLS),
         )
     name = require_image(stick, name)
-    others = tuple(each for each in stick.menu.names if each != name)
+    others = other_names(stick, name, force=force)
+    image = stick.image(name)
+    return Plan(
+        title=f"remove {name} from {stick.path}",
+        steps=tuple(_steps(stick, name, image)),
+        destroys=tuple(losses(stick, name, image)),
+        notes=tuple(_notes(stick, name, others)),
+        needs=(DEBUGFS, MTOOLS),
+        when_it_fails="the same command, given again, goes on",
+    )
+
+
+def other_names(stick: AnyStick, name: str, *, force: bool) -> tuple[str, ...]:
+    """The images that stay.
+
+    :raises RefusedError: none does, and nobody said that this is meant.
+    """
+    others = tuple(each for each in stick.names if each != name)
     if not others and not force:
         raise RefusedError(
             f"{name} is the last image on {stick.path}: nothing would start",
             hint="add --force to remove it for all that; liveos install --add puts another there",
         )
-    image = stick.image(name)
-    return Plan(
-        title=f"remove {name} from {stick.path}",
-        steps=tuple(_steps(stick, name, image)),
-        destroys=tuple(_losses(stick, name, image)),
-        notes=tuple(_notes(stick, name, others)),
-        needs=(DEBUGFS, MTOOLS),
-        when_it_fails="the same command, given again, goes on",
-    )
+    return others
 
 
 def _leftover(stick: OpenStick, name: str | None) -> str | None:
@@ -69,12 +79,17 @@ def _steps(stick: OpenStick, name: str, image: Image | None) -> Iterator[AnyStep
         folder = _folder(stick, home)
         yield RemoveHome(FolderFile(folder, folder.name))
     yield from removal(stick, name)
+    yield from update_removal(stick, name)
+
+
+def update_removal(stick: AnyStick, name: str) -> Iterator[RemoveUpdate]:
+    """What mounts home and swap of images goes with the last one that needs it."""
     if not any(_wants_units(each) for each in stick.images if each.name != name):
         stored = find_updates(stick.live)
         yield from (RemoveUpdate(each.place) for each in stored if each.text is not None)
 
 
-def _losses(stick: OpenStick, name: str, image: Image | None) -> Iterator[str]:
+def losses(stick: AnyStick, name: str, image: Image | None) -> Iterator[str]:
     """The image itself can be had again; what it remembers cannot."""
     yield f"the image {name} and everything in /{name} on {stick.path}"
     if image is None:

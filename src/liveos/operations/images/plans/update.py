@@ -26,6 +26,7 @@ from liveos.medium.memory_warnings import is_read_only
 from liveos.medium.model import Image, Medium
 from liveos.medium.record import RECORD_NAME
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.deciding import check_target
 from liveos.operations.images.kept_memory import (
     KeptOverlay,
     OverlayFate,
@@ -37,7 +38,6 @@ from liveos.operations.images.kept_memory import (
 )
 from liveos.operations.images.loaders import efi_verb, loader_notes
 from liveos.operations.images.old_files import OldFiles, beside, old_files
-from liveos.operations.images.plans.add import check_target
 from liveos.operations.images.room import require_esp, require_live
 from liveos.operations.images.titles import told_apart
 from liveos.operations.install.payload import Payload, choose_image, menu_entries, payload_of
@@ -241,7 +241,7 @@ def _losses(update: _Update) -> Iterator[str]:
 
 
 def _notes(update: _Update) -> Iterator[str]:
-    yield from loader_notes(update.stick, update.payload)
+    yield from loader_notes(update.stick, update.payload, update.name)
     if update.old.home is not None:
         yield f"the home {update.old.home.path} stays as it is"
     aside = update.overlay.aside

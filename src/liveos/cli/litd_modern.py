@@ -201,12 +201,17 @@ def _overlay(line: OldLine) -> Iterator[str]:
 
 
 def _persistent(line: OldLine) -> Iterator[str]:
-    """On FAT, OverlayFS needs a filesystem in a file; elsewhere a directory, which has no size."""
+    """On FAT, OverlayFS needs a filesystem in a file; elsewhere a directory, which has no size.
+
+    What a stick is that gets an image more, nobody has looked at: a size asks for a file there.
+    """
+    sized = line.has("--overlay-size-mb")
     on_fat = _formats(line) and _filesystem(line)[0] == "fat32"
     if line.has("--overlayfs"):
-        yield from ("--overlay-kind", "image" if on_fat else "directory")
-    if line.has("--overlay-size-mb"):
-        if line.has("--overlayfs") and not on_fat:
+        in_file = on_fat or (sized and not _formats(line))
+        yield from ("--overlay-kind", "image" if in_file else "directory")
+    if sized:
+        if line.has("--overlayfs") and _formats(line) and not on_fat:
             raise UsageError(
                 "--overlay-size-mb: an OverlayFS directory has no size, it grows as there is room",
                 hint="leave out --overlay-size-mb, or --overlayfs",

@@ -74,6 +74,8 @@ LINES = {
     "--format --efi --nomenu": "--erase --overlay none --timeout 0",
     "--multi": "--add --overlay none",
     "--multi --livedir Rescue --overlay-size-mb 300": "--add --name Rescue --overlay 300M",
+    "--multi --overlayfs": "--add --overlay-kind directory",
+    "--multi --overlayfs --overlay-size-mb 300": "--add --overlay-kind image --overlay 300M",
     # New words are handed on.
     "--format --efi --dry-run --yes --size 8G --key-file /k": (
         "--erase --overlay none --dry-run --yes --size 8G --key-file /k"

@@ -15,7 +15,10 @@ from liveos.medium.payloads import live_directory
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An entry, and its ``position`` in the whole menu, from 0."""
+    """An entry, and its ``position`` in the whole menu, from 0.
+
+    To GRUB a submenu is one item, and its entries are none of the menu's.
+    """
 
     position: int
     entry: Entry
@@ -44,7 +47,7 @@ def choices(
     own = [entry for each in images for entry in each.entries if entry.firmware is _kind(firmware)]
     entries = list(shown) or own
     if len(images) <= 1 and image is None:
-        return tuple(Choice(*each) for each in enumerate(entries)) if images else ()
+        return tuple(map(Choice, _positions(entries), entries)) if images else ()
     name = image or _default(entries)
     found = tuple(_of(entries, name)) if name is not None else ()
     if image is not None and not found:
@@ -57,9 +60,20 @@ def choices(
 
 
 def _of(entries: list[Entry], name: str) -> Iterator[Choice]:
-    for position, entry in enumerate(entries):
+    for position, entry in zip(_positions(entries), entries, strict=True):
         if entry.live_source and live_directory(entry).casefold() == name.casefold():
             yield Choice(position, entry)
+
+
+def _positions(entries: list[Entry]) -> Iterator[int]:
+    number, around = -1, ""
+    for entry in entries:
+        # SYSLINUX gives its entries labels, and shows those of submenus by them, too.
+        inside = entry.submenu[0] if entry.submenu and entry.label is None else ""
+        if not inside or inside != around:
+            number += 1
+        around = inside
+        yield number
 
 
 def _default(entries: list[Entry]) -> str | None:

@@ -37,8 +37,8 @@ _TIMEOUT = re.compile(
     r"^([ \t]*(?:set[ \t]+)?timeout[ \t]*[= \t][ \t]*)\"?\d+\"?[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
-# As liveos itself writes it; only its own sticks are started with another entry.
-_DEFAULT = re.compile(r"^set default=\d$", re.MULTILINE)
+# As liveos itself writes it, and livecd-iso-to-disk leaves it; other media start as they will.
+_DEFAULT = re.compile(r"""^[ \t]*set[ \t]+default=["']?\d{1,2}["']?[ \t]*$""", re.MULTILINE)
 
 
 # A word that no dracut reads, as long as the one that it stands for: a file keeps its place then.

@@ -27,6 +27,7 @@ from liveos.host.run import run
 from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.guests.kernel_words import edit_menu, has_kernel_line
 from liveos.operations.guests.layer import Patch
+from liveos.operations.guests.submenu_starts import submenu_starts
 from liveos.operations.guests.unified_edits import edit_unified
 from liveos.operations.menus.text import DIRECTORY
 
@@ -43,7 +44,7 @@ _SYSTEM_AREA = 16 * _SECTOR  # ECMA-119 6.2.1
 _BLOCK = 4096
 _PIECE = 1 << 20
 
-_Edit = Callable[[str], str]
+_Edit = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,20 @@ def edit_menus(
     ``entry`` is the one that a stick's menu starts by itself then; with ``writable`` no overlay is
     only read. Such edits change the same bytes, so that one may follow the other.
     """
-    edit = partial(edit_menu, words=words, entry=entry, writable=writable)
+    starts = submenu_starts(medium, entry)
+
+    def edit(text: str, path: str) -> str:
+        new = edit_menu(text, words=words, entry=entry, writable=writable)
+        return new + starts.get(path, "")
+
     with FileSource(medium) as source:
         edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()
         for window, kind in _filesystems(source):
             with suppress(FormatError):  # a damaged filesystem is for the firmware to judge
                 copy = workspace / f"filesystem-{window.offset}"
                 edits += _edit_filesystem(window, kind, copy, edit)
-                for path, patches in edit_unified(window, kind.read(window), edit):
+                no_menu = partial(edit, path="")
+                for path, patches in edit_unified(window, kind.read(window), no_menu):
                     edits += MenuEdits((path,), patches)
     return edits
 
@@ -125,7 +132,7 @@ def _edit_iso(source: ByteSource, edit: _Edit) -> MenuEdits:
     ]
     edits, unused = MenuEdits(), _unused_offset(source)
     for node, text in _menus(tree, edit):
-        new = edit(text).encode("utf-8", "surrogateescape")
+        new = edit(text, node.path).encode("utf-8", "surrogateescape")
         (extent,) = tree.extents(node) or ()
         assert extent.offset is not None
         place = extent.offset
@@ -177,7 +184,9 @@ def _edit_filesystem(original: Window, kind: "_Kind", copy: Path, edit: _Edit) -
     menus = list(_menus(kind.read(original), edit))
     if not menus:
         return MenuEdits()
-    new_texts = {node.path: edit(text).encode("utf-8", "surrogateescape") for node, text in menus}
+    new_texts = {
+        node.path: edit(text, node.path).encode("utf-8", "surrogateescape") for node, text in menus
+    }
     try:
         _copy_sparse(original, copy)
         for path, new in new_texts.items():
@@ -235,7 +244,7 @@ def _menus(tree: FileTree, edit: _Edit) -> Iterator[tuple[Node, str]]:
             continue
         extents = tree.extents(node)
         text = tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
-        if extents not in seen and edit(text) != text:
+        if extents not in seen and edit(text, node.path) != text:
             seen.add(extents)
             yield node, text
 
@@ -257,6 +266,9 @@ def _may_hold_menus(path: str) -> bool:
     top, depth = path.split("/")[1].casefold(), path.count("/")
     if f"/{top}" == DIRECTORY:
         return depth <= _IMAGE_DEPTH
+    # What livecd-iso-to-disk gives a further image is /NAME/syslinux (livecd-tools.md 2.6).
+    if depth == 1 or (depth == _IMAGE_DEPTH and path.casefold().endswith("/syslinux")):
+        return True
     return top in _BOOT_DIRECTORIES and depth <= _DEEPEST
 
 

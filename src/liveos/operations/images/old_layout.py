@@ -22,8 +22,8 @@ from liveos.operations.menus import multi
 from liveos.operations.menus.multi_removal import without_entries, without_way
 from liveos.operations.menus.text import MenuEntry
 from liveos.operations.plan import AnyStep
-from liveos.operations.steps.images import AddText, MakeFolder, RemoveFolder
-from liveos.operations.steps.menus import ReplaceMenu
+from liveos.operations.steps.images import AddText, MakeFolder, RemoveFile, RemoveFolder
+from liveos.operations.steps.menus import NEW, ReplaceMenu
 from liveos.operations.steps.stick import Place, ReadBack, Sync
 
 _TITLE = re.compile(r"(?im)^[ \t]*menu[ \t]+title[ \t]+(\S.*?)[ \t\r]*$")
@@ -103,6 +103,8 @@ def leading_steps(stick: OldStick, shown: Shown) -> Iterator[AnyStep]:
     for menu in stick.menus:
         if not menu.leads_to(shown.name):
             yield ReplaceMenu(menu.place, _with_image(menu, shown, stick))
+        else:
+            yield from _clearing(menu)
     yield from _ended(stick, shown.name)
 
 
@@ -113,9 +115,17 @@ def removal_steps(stick: OldStick, name: str) -> Iterator[AnyStep]:
         if menu.leads_to(name):
             change = without_way if menu.is_syslinux else without_entries
             yield ReplaceMenu(menu.place, change(menu.text, menu.path, name))
+        else:
+            yield from _clearing(menu)
     yield RemoveFolder(stick.folder(name))
     yield from update_removal(stick, name)
     yield from _ended(stick, name)
+
+
+def _clearing(menu: MainMenu) -> Iterator[RemoveFile]:
+    """What a run that was cut off has left beside a menu that it had changed already."""
+    if menu.place.name + NEW in menu.place.folder.names():
+        yield RemoveFile(menu.place.beside(NEW))
 
 
 def _with_image(menu: MainMenu, shown: Shown, stick: OldStick) -> str:

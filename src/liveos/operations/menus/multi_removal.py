@@ -22,6 +22,7 @@ _OF_LABEL = re.compile(
     r"(?i)(?:kernel|linux|append|initrd|com32|config|localboot|text|endtext"
     r"|menu\s+(?:label|default|indent|hide|disable|passwd))\b"
 )
+_EMPTY_SUBMENU = re.compile(r"^[ \t]*submenu\b[^\n{]*\{\s*\}[ \t]*(?:\n|$)", re.MULTILINE)
 _GRUB_DEFAULT = re.compile(r"^(\s*set\s+default=)\S*", re.MULTILINE)
 
 
@@ -51,6 +52,8 @@ def without_entries(menu: str, path: str, name: str) -> str:
     for block in sorted(entry_blocks(menu), key=lambda each: each.start, reverse=True):
         if any(starts_image(line.options, name) for line in block.lines):
             new = new[: block.start] + new[block.end :]
+    if new != menu:
+        new = _EMPTY_SUBMENU.sub("", new)
     left = [entry for entry in before if entry not in gone]
     default = next((number for number, entry in enumerate(left) if entry.default), 0)
     if not _starts(grub.parse(new, path, firmware=Firmware.UEFI).entries, default):

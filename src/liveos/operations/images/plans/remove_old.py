@@ -65,4 +65,7 @@ def _is_below(path: str, name: str) -> bool:
 def _notes(stick: OldStick, name: str) -> Iterator[str]:
     for path in stick.strange:
         yield f"{path} is a menu of the first GRUB: it stays as it is, and may still offer {name}"
+    image = stick.image(name)
+    if image is not None and any(entry.default for entry in image.entries):
+        yield "the first entry that is left starts by itself then"
     yield "the boot loaders stay"

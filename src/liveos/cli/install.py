@@ -145,7 +145,7 @@ Label = Annotated[
 ]
 Add = Annotated[
     bool,
-    typer.Option("--add", help="Put the image beside those that TARGET, a stick of ours, has."),
+    typer.Option("--add", help="Put the image beside those that the stick TARGET has."),
 ]
 Name = Annotated[
     str | None,

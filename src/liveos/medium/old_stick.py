@@ -47,14 +47,15 @@ _MENU_MODULES = ("vesamenu.c32", "menu.c32")
 class MainMenu:
     """A menu file that some loader of the stick reads first.
 
-    ``entries`` are those of the file and of the files that it leads to. Bytes that are no UTF-8
-    are lone surrogates in ``text`` (PEP 383).
+    ``entries`` are those of the file and of the files that it leads to, ``beside`` the names in its
+    directory. Bytes that are no UTF-8 are lone surrogates in ``text`` (PEP 383).
     """
 
     place: FolderFile
     path: str
     text: str
     entries: tuple[Entry, ...]
+    beside: frozenset[str]
 
     @property
     def is_syslinux(self) -> bool:
@@ -232,7 +233,8 @@ def _menu(volume: Volume, path: str, live: Volume) -> MainMenu | None:
     menu = parse_menu(text, path, firmware, lambda other: read_menu_file(trees, other))
     if not _started(menu.entries):
         return None
-    return MainMenu(place_in(volume, node.path), node.path, text, menu.entries)
+    beside = frozenset(volume.list_names(node.path.rpartition("/")[0]))
+    return MainMenu(place_in(volume, node.path), node.path, text, menu.entries, beside)
 
 
 def _is_strange(menu: MainMenu) -> bool:

@@ -48,6 +48,16 @@ def test_an_image_is_found_by_its_directory() -> None:
     assert titles("b") == [(2, "b"), (3, "b forgets")]
 
 
+def test_a_submenu_is_one_item_to_grub_and_none_to_syslinux() -> None:
+    inside = (replace(SHOWN[0], submenu=("more",)), replace(SHOWN[1], submenu=("more",)))
+    shown = (SHOWN[0], *inside, SHOWN[2])
+    (found,) = choices(STICK, shown, BIOS, "B")
+    assert found.position == 2
+    labelled = tuple(replace(each, label=str(number)) for number, each in enumerate(shown))
+    (found,) = choices(STICK, labelled, BIOS, "B")
+    assert found.position == 3
+
+
 def test_what_starts_by_itself_is_meant_when_nothing_is_said() -> None:
     assert titles(None) == [(2, "b"), (3, "b forgets")]
 

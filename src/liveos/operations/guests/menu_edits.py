@@ -78,7 +78,7 @@ def edit_menus(
 
     def edit(text: str, path: str) -> str:
         new = edit_menu(text, words=words, entry=entry, writable=writable)
-        return new + starts.get(path, "")
+        return new + starts.get(path.casefold(), "")
 
     with FileSource(medium) as source:
         edits = _edit_iso(source, edit) if is_iso(source) else MenuEdits()

@@ -16,13 +16,15 @@ from liveos.medium.model import Entry, Firmware
 
 
 def submenu_starts(target: Path, entry: int | None) -> dict[str, str]:
-    """Lines to be put behind menus, by their paths, which then come to an entry by themselves.
+    """Lines for the ends of menus, by their paths in small letters, which let an entry start.
 
     ``entry`` is its number in what a BIOS shows. Of one that no other menu leads to, nothing.
     """
+    if entry is None:
+        return {}
     with suppress(UnsupportedError), opened(target) as (scene, _):
         menu = scene.menu(Firmware.BIOS)
-        if menu is None or entry is None or entry >= len(menu.entries):
+        if menu is None or entry >= len(menu.entries):
             return {}
         chosen = menu.entries[entry]
         if chosen.label is None or chosen.menu == menu.path:
@@ -31,7 +33,7 @@ def submenu_starts(target: Path, entry: int | None) -> dict[str, str]:
         text = read_menu_file(trees, menu.path) or ""
         main = syslinux.parse(text, menu.path).entries
         way = next((each for each in main if _leads(each, chosen)), chosen)
-        return {menu.path: _start(way), chosen.menu: _start(chosen)}
+        return {menu.path.casefold(): _start(way), chosen.menu.casefold(): _start(chosen)}
     return {}
 
 

@@ -124,7 +124,7 @@ def removal_steps(stick: OldStick, name: str) -> Iterator[AnyStep]:
 
 def _clearing(menu: MainMenu) -> Iterator[RemoveFile]:
     """What a run that was cut off has left beside a menu that it had changed already."""
-    if menu.place.name + NEW in menu.place.folder.names():
+    if menu.place.name + NEW in menu.beside:
         yield RemoveFile(menu.place.beside(NEW))
 
 

@@ -23,6 +23,7 @@ _OF_LABEL = re.compile(
     r"|menu\s+(?:label|default|indent|hide|disable|passwd))\b"
 )
 _EMPTY_SUBMENU = re.compile(r"^[ \t]*submenu\b[^\n{]*\{\s*\}[ \t]*(?:\n|$)", re.MULTILINE)
+_NUMBER = re.compile(r"""^\s*set\s+default=["']?(\d{1,6})\b""", re.MULTILINE)
 _GRUB_DEFAULT = re.compile(r"^(\s*set\s+default=)\S*", re.MULTILINE)
 
 
@@ -56,8 +57,8 @@ def without_entries(menu: str, path: str, name: str) -> str:
         new = _EMPTY_SUBMENU.sub("", new)
     left = [entry for entry in before if entry not in gone]
     default = next((number for number, entry in enumerate(left) if entry.default), 0)
-    if not _starts(grub.parse(new, path, firmware=Firmware.UEFI).entries, default):
-        new = _GRUB_DEFAULT.sub(rf'\g<1>"{default}"', new)
+    if new != menu and not _says(new, path, default):
+        new = _GRUB_DEFAULT.sub(rf'\g<1>"{_item(left, default)}"', new)
     after = grub.parse(new, path, firmware=Firmware.UEFI).entries
     _require_the_same(before, gone, after, path, name)
     return new
@@ -70,8 +71,22 @@ def _is_way(entry: Entry, name: str) -> bool:
     return bool(shows) and entry.options[0].casefold().startswith(prefix)
 
 
-def _starts(entries: tuple[Entry, ...], number: int) -> bool:
-    return not entries or (number < len(entries) and entries[number].default)
+def _says(text: str, path: str, number: int) -> bool:
+    """Whether an entry starts by itself, and not for want of the one that the menu names."""
+    entries = grub.parse(text, path, firmware=Firmware.UEFI).entries
+    named = _NUMBER.search(text)
+    is_there = named is None or int(named[1]) < len(entries)
+    return not entries or (is_there and number < len(entries) and entries[number].default)
+
+
+def _item(entries: list[Entry], number: int) -> int:
+    """The number of an entry as GRUB counts: a submenu with all its entries is one item."""
+    item, around = -1, ""
+    for entry in entries[: number + 1]:
+        inside = entry.submenu[0] if entry.submenu else ""
+        item += not inside or inside != around
+        around = inside
+    return max(item, 0)
 
 
 def _require_the_same(

@@ -75,7 +75,9 @@ def shown_already(stick: OldStick, name: str, efi_verb: str) -> Shown:
 
 def main_paths(stick: OldStick) -> tuple[str, ...]:
     """The main menus of SYSLINUX; where none starts an image, the place that one would have."""
-    found = tuple(menu.path for menu in stick.menus if menu.is_syslinux)
+    # Of two with the same name, the image's own leads back to the one that is read first.
+    paths = (menu.path for menu in reversed(stick.menus) if menu.is_syslinux)
+    found = tuple({path.rpartition("/")[2].casefold(): path for path in paths}.values())
     name = "extlinux.conf" if isinstance(stick.live_volume, Ext4Volume) else "syslinux.cfg"
     return found or (f"{LOADER_DIRECTORY}/{name}",)
 

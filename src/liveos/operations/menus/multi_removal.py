@@ -33,11 +33,10 @@ def without_way(main: str, path: str, name: str) -> str:
     :raises UnsupportedError: other entries would change with it, or another one starts the image.
     """
     before = syslinux.parse(main, path).entries
-    ways = [entry for entry in before if _is_way(entry, name)]
+    gone = [entry for entry in before if _is_way(entry, name)]
     new = main
-    for start, end in reversed([*_labels(main, {entry.label or "" for entry in ways})]):
+    for start, end in reversed([*_labels(main, {entry.label or "" for entry in gone})]):
         new = new[:start] + new[end:]
-    gone = [entry for entry in before if entry in ways]
     _require_the_same(before, gone, syslinux.parse(new, path).entries, path, name)
     return new
 

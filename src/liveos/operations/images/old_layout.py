@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from liveos.errors import RefusedError
+from liveos.errors import RefusedError, UnsupportedError
 from liveos.host.volumes import Ext4Volume
 from liveos.medium.menus import syslinux
 from liveos.medium.old_stick import LOADER_DIRECTORY, MARKS, MainMenu, OldStick
@@ -45,8 +45,17 @@ def boot_path(name: str, payload_path: str) -> str:
 
 
 def shown_by(addition: Addition) -> Shown:
-    """What the menus will say of an image that is added."""
+    """What the menus will say of an image that is added.
+
+    :raises UnsupportedError: no words of theirs lead its initramfs to another directory.
+    """
     wanted = addition.wanted
+    if not all(starts_image(entry.options, addition.name) for entry in wanted.entries):
+        raise UnsupportedError(
+            f"the initramfs of {wanted.payload.image.name} looks for its root in the first image's"
+            " directory alone",
+            hint="install it on a stick of its own",
+        )
     title = wanted.source.label or wanted.source.path.stem
     return Shown(addition.name, title, wanted.entries, wanted.payload.efi_verb)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liveos.cli.main import main
-from liveos.errors import ExitStatus
+from liveos.errors import ExitStatus, UnsupportedError
 from liveos.host.target import look_at
 from liveos.medium.inspect import inspect
 from liveos.medium.old_stick import MARKS, OldStick, open_any_stick
@@ -22,6 +22,7 @@ from liveos.sizes import Size
 from tests.litd_sticks import LABEL, MIB, Old, make_old_stick, run
 from tests.litd_sticks import OldStick as Stick
 from tests.tools.operations.images.sticks import SYSTEM, digest_of, request
+from tests.tools.operations.images.sticks import make_source as make_iso
 from tests.tools.operations.litd.contents import NAME, others, paths, sums
 from tests.tools.operations.litd.test_service import asked, done, menus
 
@@ -185,6 +186,14 @@ def test_refusals_say_why(
     refused(ExitStatus.REFUSED, "the kernel of LiveOS lies in", "remove", f"{stick.path}:LiveOS")
     done("install", "--add", "--dry-run", nested, stick.path)
     assert stick.path.read_bytes() == before
+
+
+def test_an_initramfs_that_knows_one_directory(source: Path, tmp_path: Path) -> None:
+    """That of mkinitrd, before there was dracut."""
+    stick = make_old_stick(tmp_path, source, FAT)
+    iso = make_iso(tmp_path, "F10-i686-Live", "fedora-10")
+    with pytest.raises(UnsupportedError, match="in the first image's directory alone"):
+        plan_add(stick, iso, overlay=None)
 
 
 def test_fat_takes_no_file_of_4_gib(

@@ -100,9 +100,9 @@ def test_home_and_swap_come_with_it_and_go_with_it(
 ) -> None:
     stick = make_old_stick(tmp_path, source, replace(old, size_mib=160))
     before, texts = sums(stick), menus(stick)
-    home = HomeRequest(Size(bytes=32 * MIB), encrypted=False)
+    wish = HomeRequest(Size(bytes=32 * MIB), encrypted=False)
     size, swap = Size(bytes=16 * MIB), Size(bytes=2 * MIB)
-    execute(plan_add(stick, nested, overlay=size, home=home, swap=swap))
+    execute(plan_add(stick, nested, overlay=size, home=wish, swap=swap))
     stick.check()
     home = tmp_path / "home.img"
     home.write_bytes(stick.read(f"/{NAME}/home.img"))

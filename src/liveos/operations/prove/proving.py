@@ -21,14 +21,14 @@ from liveos.medium.model import Medium
 from liveos.operations.guests.choices import Choice, choices, shown_entries
 from liveos.operations.guests.guest import BootFiles, Guest, Patience
 from liveos.operations.guests.kernel_words import PROOF_WORDS
-from liveos.operations.guests.layer import make_layer, patch_layer
+from liveos.operations.guests.layer import Patch, make_layer, patch_layer
 from liveos.operations.guests.machine import (
     choose_attachment,
     open_target,
     own_variables,
     workspace,
 )
-from liveos.operations.guests.menu_edits import edit_menus, is_iso
+from liveos.operations.guests.menu_edits import MenuEdits, edit_menus, is_iso
 from liveos.operations.guests.typing import typeable
 from liveos.operations.prove.expectation import expect, has_encrypted_home, image_problems
 from liveos.operations.prove.mark import Mark
@@ -141,16 +141,21 @@ def _boot(
     steps = len(plan) + 1
     reporter.step("prepare a throw-away layer", 1, steps)
     layer = directory / "layer.qcow2"
-    menus = edit_menus(target, directory, PROOF_WORDS)
+    choosing = any(each.entry is not None for each in plan)
+    menus = _chosen(plan[0], target, directory, choosing=choosing)
     make_layer(target, layer, menus.patches)
     with open_target(target) as source:
         attachment = choose_attachment(request.attachment, from_iso=is_iso(source))
     machine = machine_for(directory, Drive(layer, attachment, "qcow2", throw_away=True), request)
     secret = None if request.key is None else request.key.secret()
+    before = plan[0]
     for number, each in enumerate(plan, 1):
         reporter.step(f"boot {number} of {len(plan)}", number + 1, steps)
-        if any(other.entry is not None for other in plan):
-            _choose(each, target, directory, layer)
+        if choosing and _choice(each) != _choice(before):
+            chosen = _chosen(each, target, directory, choosing=True)
+            # The guest may have changed what lies around menus: only what differs is written.
+            patch_layer(layer, _others(chosen, menus))
+            before, menus = each, chosen
         files = BootFiles(output, directory, number)
         report, found = watch_boot(machine, files, request.patience, each.task, secret)
         boots.append(report)
@@ -162,10 +167,19 @@ def _boot(
     return boots, problems
 
 
-def _choose(each: Round, target: Path, directory: Path, layer: Path) -> None:
-    """Let the menu start what a round wants."""
-    edits = edit_menus(target, directory, PROOF_WORDS, each.entry or 0, writable=each.writable)
-    patch_layer(layer, edits.patches)
+def _choice(each: Round) -> tuple[int | None, bool]:
+    return each.entry, each.writable
+
+
+def _others(new: MenuEdits, old: MenuEdits) -> tuple[Patch, ...]:
+    there = set(old.patches)
+    return tuple(patch for patch in new.patches if patch not in there)
+
+
+def _chosen(each: Round, target: Path, directory: Path, *, choosing: bool) -> MenuEdits:
+    """What lets the menu start what a round wants."""
+    entry = (each.entry or 0) if choosing else None
+    return edit_menus(target, directory, PROOF_WORDS, entry, writable=each.writable)
 
 
 def machine_for(directory: Path, drive: Drive, request: ProveRequest) -> Machine:

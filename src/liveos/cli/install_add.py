@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``liveos install --add``: what is different when the stick has images already."""
+"""``liveos install --add``: what is different when the stick has images already.
+
+The stick that this system runs from always has some: ``live`` as a target means the same.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +33,6 @@ def plan_addition(
 ) -> "Plan":
     """What would be done; without a ``name`` the image is called after its source."""
     from liveos.host.target import look_at
-    from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
     from liveos.medium.stick import open_stick
     from liveos.operations.images.names import default_name
@@ -39,11 +41,10 @@ def plan_addition(
     if len(targets) > 1:
         raise UsageError("an image can be added to one stick at a time", hint="name one TARGET")
     (target,) = targets
-    require_other_disk(str(target))
     source = find_source(words)
-    facts, place = source.medium, look_at(target, source.medium.path)
-    system = read_system(request, source)
+    facts, system = source.medium, read_system(request, source)
     with open_stick(target) as stick:
+        place = look_at(stick.device, facts.path)
         named = replace(request, name=name or default_name(stick, facts.label or facts.path.stem))
         return add.plan(named, facts, stick, place, system)
 

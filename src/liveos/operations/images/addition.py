@@ -18,6 +18,7 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.stick import OpenStick
 from liveos.medium.stores import SWAP_NAME
 from liveos.operations.images.plans.rubbish import clearing
+from liveos.operations.images.running import opening
 from liveos.operations.install.live_contents import home_steps
 from liveos.operations.install.payload import LOADER_DIRECTORY, menu_entries
 from liveos.operations.install.sequence import features, image_record
@@ -77,6 +78,7 @@ def addition_steps(addition: Addition) -> Iterator[AnyStep]:
     source, payload = wanted.source, wanted.payload
     if wanted.checks_source and source.implanted_md5 is not None:
         yield CheckSource(source.path, source.implanted_md5.md5, meanwhile=False)
+    yield from opening(stick)
     yield from clearing(stick, name)
     yield MakeFolder(stick.boot_folder(name))
     yield MakeFolder(stick.folder(name))
@@ -88,7 +90,7 @@ def addition_steps(addition: Addition) -> Iterator[AnyStep]:
     yield AddRecord(record, image_record(wanted, entries[0].options))
     menu = image_menu(entries, payload.efi_verb)
     yield AddText(Place(wanted.esp, image_menu_path(name)), menu)
-    yield Sync(stick.path)
+    yield Sync(stick.device)
     yield ReadBack(stick.path)
     if payload.loaders:
         yield from _loaders(wanted)

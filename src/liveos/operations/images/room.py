@@ -7,8 +7,8 @@ from uuid import UUID
 
 from liveos.errors import NoSpaceError
 from liveos.formats.tree import FileKind
-from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import FileRef, PersistenceKind
 from liveos.medium.stick import OpenStick
@@ -65,7 +65,7 @@ def require_live(
     :param freed: bytes that are given back before.
     :raises NoSpaceError: it does not fit.
     """
-    free = Ext4Folder(stick.live_volume, "/").free() + freed
+    free = stick.folder("").free() + freed
     needed = contents_size(payload, updates)
     if free < needed:
         raise NoSpaceError(
@@ -78,7 +78,7 @@ def require_live(
 
 def free_on_live(stick: OpenStick, name: str) -> int:
     """Bytes for an image of this name: what a run that was cut off has left of it goes first."""
-    return Ext4Folder(stick.live_volume, "/").free() + _left_on_live(stick, name)
+    return stick.folder("").free() + _left_on_live(stick, name)
 
 
 def require_esp(stick: OpenStick, files: Iterable[FileRef], name: str, freed: int = 0) -> int:
@@ -132,6 +132,7 @@ def _layout(stick: OpenStick, identities: Identities) -> Layout:
     The numbers of a new table are the request's: nothing is made of them here.
     """
     esp, live = stick.esp_volume, stick.live_volume
+    start = live.offset if isinstance(live, Ext4Volume) else 0  # where it is mounted
 
     def part(name: str, offset: int, size: int, guid: UUID) -> PlacedPartition:
         return PlacedPartition(name, offset, size, guid)
@@ -143,5 +144,5 @@ def _layout(stick: OpenStick, identities: Identities) -> Layout:
         signature=0,
         bios_boot=part("BIOS boot", 0, BIOS_BOOT_SIZE, identities.bios_boot),
         esp=part("ESP", esp.offset, esp.size, identities.esp),
-        live=part("LIVE", live.offset, live.size, identities.live),
+        live=part("LIVE", start, live.size, identities.live),
     )

@@ -28,6 +28,7 @@ from liveos.operations.images.room import (
     share_live,
     size_of_boot_files,
 )
+from liveos.operations.images.running import check_addition, running_notes, tools
 from liveos.operations.images.titles import told_apart
 from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.memory import at_boot, check_memory
@@ -55,6 +56,7 @@ def plan(
     :raises UnsupportedError: the image cannot be installed like that.
     """
     check_target(target)
+    check_addition(request, source, stick)
     check_memory(request)
     check_new_name(stick, request.name)
     addition = _decide(request, source, stick, target, system)
@@ -65,7 +67,7 @@ def plan(
         title=f"add {source.label or source.path.name} to {stick.path} as {name}",
         steps=tuple(addition_steps(addition)),
         destroys=lost_rubbish(stick, name),
-        notes=(*wanted.rooms.notes, *_notes(addition)),
+        notes=(*wanted.rooms.notes, *_notes(addition), *running_notes(stick, _left(addition))),
         needs=_tools(addition),
         layout=tuple(_rooms(addition, esp_free)),
         source=source.path,
@@ -157,6 +159,13 @@ def _left_on_esp(stick: OpenStick, name: str) -> int:
     return size_of_boot_files(stick, name) if name in stick.leftovers else 0
 
 
+def _left(addition: Addition) -> int:
+    """Bytes of LIVE that nothing takes."""
+    rooms, free = addition.wanted.rooms, free_on_live(addition.stick, addition.name)
+    memory = sum(filter(None, (rooms.overlay, rooms.home, rooms.swap)))
+    return max(0, free - addition.wanted.payload.root_size - memory)
+
+
 def _rooms(addition: Addition, esp_free: int) -> Iterator[tuple[str, int]]:
     """Of what is free now, what each piece takes."""
     wanted = addition.wanted
@@ -178,6 +187,7 @@ def _tools(addition: Addition) -> tuple[Tool, ...]:
     makes = home is not None or wanted.installed.overlay is PersistenceKind.IMAGE
     return (
         *(MTOOLS, DEBUGFS, E2FSCK),
+        *tools(addition.stick),
         *((MKE2FS,) if makes else ()),
         *((CRYPTSETUP,) if home is not None and home.encrypted else ()),
         *((SFDISK,) if addition.additions else ()),

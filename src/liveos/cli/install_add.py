@@ -23,8 +23,8 @@ def require_new_stick_alone(said: Mapping[str, bool]) -> None:
     for name, is_said in said.items():
         if is_said:
             raise UsageError(
-                f"{name} is about a new stick, and --add leaves the one that is there as it is",
-                hint=f"leave out {name}, or --add",
+                f"{name} is about a new stick, and one that has images stays as it is",
+                hint=f"leave out {name}, or make a new stick",
             )
 
 

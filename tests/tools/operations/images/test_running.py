@@ -31,6 +31,7 @@ from liveos.operations.install.stick import HomeRequest
 from liveos.operations.plan import Plan
 from liveos.report import NullReporter
 from liveos.sizes import Size
+from tests.tools.operations import nested
 from tests.tools.operations.images.sticks import (
     MIB,
     SECOND,
@@ -43,10 +44,17 @@ from tests.tools.operations.images.sticks import (
 )
 from tests.tools.operations.overlay.sticks import ESP_SIZE, NAME, VERSION
 from tests.tools.operations.overlay.stores import run
+from tests.unit.medium.eras import initramfs, kernel
 
 pytestmark = pytest.mark.tools
 
 LIVE = Path("live")
+BOOT_FILES = {
+    "/images/pxeboot/vmlinuz": kernel("6.1.0-44-amd64"),
+    "/images/pxeboot/initrd.img": initramfs(
+        "059", "base dmsquash-live overlayfs systemd", "6.1.0-44-amd64"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -294,6 +302,29 @@ def test_another_one_is_removed_and_another_one_is_the_default(booted: Booted, i
     assert booted.images() == [NAME]
     assert booted.sums(NAME) == before
     run("fsck.fat", "-n", booted.esp)
+
+
+def test_a_link_that_a_rename_has_left_is_not_followed(booted: Booted, iso: Path) -> None:
+    """A rename that was cut off on another machine: its new name runs now."""
+    before = booted.sums(NAME)
+    (booted.live / SECOND).symlink_to(NAME)
+    run("mmd", "-i", booted.esp, f"::/liveos/{SECOND}")
+    add_second(booted, iso)
+    assert booted.images() == [NAME, SECOND]
+    assert not (booted.live / SECOND).is_symlink()
+    assert booted.sums(NAME) == before
+
+
+def test_an_unpacked_root_has_all_its_blocks(booted: Booted, tmp_path: Path) -> None:
+    """It is written to by its system, which shares the filesystem with others."""
+    (tmp_path / "iso").mkdir()
+    iso = nested.make_iso(tmp_path / "iso", BOOT_FILES)
+    execute(plan_add(booted, iso, uncompressed=True, overlay=None))
+    root = booted.live / SECOND / "rootfs.img"
+    facts = root.stat()
+    assert facts.st_size == nested.ROOT_SIZE
+    assert facts.st_blocks * 512 >= facts.st_size
+    run("cmp", root, tmp_path / "iso/rootfs.img")
 
 
 def test_what_is_seen_of_it(booted: Booted, iso: Path) -> None:

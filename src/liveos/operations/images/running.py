@@ -11,8 +11,9 @@ from pathlib import Path
 
 from liveos.errors import NotPermittedError, RefusedError, UnsupportedError
 from liveos.host.tools import MOUNT, Tool
+from liveos.host.use import use_of, use_of_upper
 from liveos.medium.model import Medium
-from liveos.medium.running import require_other
+from liveos.medium.running import Running, require_other
 from liveos.medium.stick import OpenStick
 from liveos.operations.install.stick import InstallRequest
 from liveos.operations.steps.images import MakeWritable
@@ -26,6 +27,7 @@ def check_addition(request: InstallRequest, source: Medium, stick: OpenStick) ->
     if stick.running is None:
         return
     require_other(stick.running, request.name)
+    _require_idle(stick.running, request.name)
     if _is_same(source.path, stick.running.mount):
         raise RefusedError(
             "the image that this system runs from is on this stick already", hint="name another one"
@@ -46,6 +48,7 @@ def check_removal(stick: OpenStick, name: str, *, partition: bool) -> None:
     if stick.running is None:
         return
     require_other(stick.running, name)
+    _require_idle(stick.running, name)
     if partition:
         raise UnsupportedError(
             f"{name} has a partition for its home, and no partition of the disk that this system"
@@ -95,6 +98,20 @@ def running_notes(stick: OpenStick, left: int) -> Iterator[str]:
     yield f"this system runs from that stick; {running.directory}, which it runs, stays as it is"
     if running.overlay_mount == running.mount:
         yield f"its changes go to the same filesystem, which has {format_size(left)} left for them"
+
+
+def _require_idle(running: Running, name: str) -> None:
+    """:raises RefusedError: the running system has put a file of another image to use.
+
+    A kernel line may name an overlay, a home or swap space wherever it likes.
+    """
+    directory = running.mount / name
+    if directory.is_symlink() or not directory.is_dir():  # a link goes by itself
+        return
+    for file in sorted(each for each in directory.iterdir() if not each.is_symlink()):
+        use = use_of_upper(file) if file.is_dir() else use_of(file)
+        if use is not None:
+            raise RefusedError(f"{file} is in use: {use}", hint=_ELSEWHERE)
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -25,6 +25,7 @@ from liveos.medium.live_scene import look
 from liveos.medium.model import MediumKind, PersistenceKind
 from liveos.medium.stick import OpenStick, open_stick
 from liveos.operations.execute import execute
+from liveos.operations.images import running
 from liveos.operations.images.plans import add, default, remove, rename, update
 from liveos.operations.install import session
 from liveos.operations.install.stick import HomeRequest
@@ -283,6 +284,20 @@ def test_the_image_that_runs_is_not_touched(booted: Booted, iso: Path) -> None:
         plan_add(booted, iso, name=NAME.lower())
     with pytest.raises(UnsupportedError, match="no further partition"):
         plan_add(booted, iso, name="Third", home=HomeRequest(partition=True))
+
+
+def test_what_it_has_borrowed_from_another_image_is_not_touched(
+    booted: Booted, iso: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kernel line may name a home or an overlay wherever it likes."""
+    add_second(booted, iso)
+
+    def use_of(path: Path) -> str | None:
+        return "it is attached to /dev/loop7" if path.name.startswith("overlay-") else None
+
+    monkeypatch.setattr(running, "use_of", use_of)
+    with opened(booted) as stick, pytest.raises(RefusedError, match=r"overlay-.*/dev/loop7"):
+        remove.plan(stick, SECOND)
 
 
 def test_another_one_is_removed_and_another_one_is_the_default(booted: Booted, iso: Path) -> None:

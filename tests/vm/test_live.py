@@ -175,7 +175,7 @@ def test_a_stick_that_is_mounted_read_only_gets_an_image(tmp_path: Path) -> None
 
     visit(stick, add, more=program_and_iso(tmp_path), patience=Patience(answer=900.0))
     has_both(stick)
-    proof = prove_medium(stick, tmp_path, image=OTHER)
+    proof = prove_medium(stick, tmp_path / "proof", image=OTHER)
     agrees_with_the_guest(proof, FirmwareKind.BIOS, PersistenceKind.DIRECTORY)
 
 

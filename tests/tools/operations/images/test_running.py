@@ -45,17 +45,10 @@ from tests.tools.operations.images.sticks import (
 )
 from tests.tools.operations.overlay.sticks import ESP_SIZE, NAME, VERSION
 from tests.tools.operations.overlay.stores import run
-from tests.unit.medium.eras import initramfs, kernel
 
 pytestmark = pytest.mark.tools
 
 LIVE = Path("live")
-BOOT_FILES = {
-    "/images/pxeboot/vmlinuz": kernel("6.1.0-44-amd64"),
-    "/images/pxeboot/initrd.img": initramfs(
-        "059", "base dmsquash-live overlayfs systemd", "6.1.0-44-amd64"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -77,6 +70,15 @@ class Booted:
             "25 1 254:0 / / rw - ext4 /dev/mapper/live-rw rw\n"
             f"30 25 8:18 / /run/initramfs/live {how} - ext4 /dev/sdb2 {how}\n"
         )
+
+    def enlarge_esp(self, scratch: Path) -> None:
+        """The same files on a larger one: what is in its device counts."""
+        tree, larger = scratch / "tree", scratch / "larger.fat"
+        tree.mkdir()
+        run("mcopy", "-s", "-i", self.esp, "::/EFI", "::/liveos", tree)
+        run("mkfs.fat", "-C", larger, "16384")
+        run("mcopy", "-s", "-i", larger, tree / "EFI", tree / "liveos", "::/")
+        larger.replace(self.esp)
 
     def read_esp(self, path: str) -> bytes:
         return run("mtype", "-i", self.esp, f"::{path}")
@@ -333,8 +335,12 @@ def test_a_link_that_a_rename_has_left_is_not_followed(booted: Booted, iso: Path
 def test_an_unpacked_root_has_all_its_blocks(booted: Booted, tmp_path: Path) -> None:
     """It is written to by its system, which shares the filesystem with others."""
     (tmp_path / "iso").mkdir()
-    iso = nested.make_iso(tmp_path / "iso", BOOT_FILES)
-    execute(plan_add(booted, iso, uncompressed=True, overlay=None))
+    iso = nested.make_iso(tmp_path / "iso")
+    booted.enlarge_esp(tmp_path)
+    with opened(booted) as stick:
+        target, wanted = look_at(stick.device, iso), request(uncompressed=True, overlay=None)
+        plan = add.plan(wanted, nested.facts(iso), stick, target, SYSTEM)
+    execute(plan)
     root = booted.live / SECOND / "rootfs.img"
     facts = root.stat()
     assert facts.st_size == nested.ROOT_SIZE

@@ -10,16 +10,16 @@ from liveos.cli.output import Output
 
 Source = Annotated[
     Path,
-    typer.Argument(metavar="SOURCE", help="An ISO, image file, stick or directory."),
+    typer.Argument(metavar="SOURCE", help="An ISO, image file, stick, directory, or live."),
 ]
 
 
 def inspect(output: Output, source: Source) -> None:
     """Show what a medium holds, layer by layer."""
     from liveos.medium.document import to_document
-    from liveos.medium.inspect import inspect as read_facts
+    from liveos.medium.live_scene import look
 
-    medium = read_facts(source)
+    medium = look(source)
     if output.as_json:
         output.document("inspect", to_document(medium))
         return

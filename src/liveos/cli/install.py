@@ -80,7 +80,7 @@ Targets = Annotated[
     list[Path],
     typer.Argument(
         metavar="TARGET...",
-        help="A device, or an image file with --size; several are made at the same time.",
+        help="A device, or an image file with --size, several at the same time; or live.",
     ),
 ]
 SizeOption = Annotated[
@@ -268,11 +268,13 @@ def install(
     from liveos.cli.install_layout import bootloader_named, data_request, live_filesystem
     from liveos.cli.installation import carry_out
     from liveos.medium.model import PersistenceKind
+    from liveos.medium.running import is_live
     from liveos.operations.install import planning as operation
     from liveos.operations.install.layout import Table
     from liveos.sizes import parse_bytes, parse_size
 
     single = layout is LayoutKind.SINGLE
+    add = add or (len(targets) == 1 and is_live(targets[0]))
     if add:
         require_new_stick_alone(
             {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``liveos install --add``: what is different when the stick has images already."""
+"""``liveos install --add``: what is different when the stick has images already.
+
+The stick that this system runs from always has some: ``live`` as a target means the same.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,8 +23,8 @@ def require_new_stick_alone(said: Mapping[str, bool]) -> None:
     for name, is_said in said.items():
         if is_said:
             raise UsageError(
-                f"{name} is about a new stick, and --add leaves the one that is there as it is",
-                hint=f"leave out {name}, or --add",
+                f"{name} is about a new stick, and one that has images stays as it is",
+                hint=f"leave out {name}, or make a new stick",
             )
 
 
@@ -31,7 +34,6 @@ def plan_addition(
     """What would be done; without a ``name`` the image is called after its source."""
     from liveos.host.target import look_at
     from liveos.medium.old_stick import OldStick, open_any_stick
-    from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
     from liveos.operations.images.names import default_name
     from liveos.operations.images.plans import add, add_old
@@ -39,11 +41,10 @@ def plan_addition(
     if len(targets) > 1:
         raise UsageError("an image can be added to one stick at a time", hint="name one TARGET")
     (target,) = targets
-    require_other_disk(str(target))
     source = find_source(words)
-    facts, place = source.medium, look_at(target, source.medium.path)
-    system = read_system(request, source)
+    facts, system = source.medium, read_system(request, source)
     with open_any_stick(target) as stick:
+        place = look_at(stick.device, facts.path)
         named = replace(request, name=name or default_name(stick, facts.label or facts.path.stem))
         if isinstance(stick, OldStick):
             return add_old.plan(named, facts, stick, place, system)

@@ -73,6 +73,11 @@ def _failure(name: str, error: LiveosError) -> str:
 
 
 def _tell_next(output: Output, name: str, plan: "Plan") -> None:
+    from liveos.medium.running import is_live
+
+    if is_live(name):
+        output.note("The boot menu offers the new image when this machine starts again.")
+        return
     stick = shlex.quote(name)
     first = "When it is plugged in again: " if _is_ejected(plan) else "Next: "
     output.note(f"{first}liveos boot {stick} starts it in a virtual machine;")

@@ -10,7 +10,7 @@ from liveos.cli.output import Output
 
 Source = Annotated[
     Path,
-    typer.Argument(metavar="STICK", help="A stick, image file, ISO or directory."),
+    typer.Argument(metavar="STICK", help="A stick, image file, ISO, directory, or live."),
 ]
 
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo (proc(5)): device number, mount point, type, source, options."""
+    """One line of mountinfo (proc(5)): device number, mount point, type, source, options.
+
+    ``options`` are the filesystem's; it is ``read_only`` here, too, where only this mount is.
+    """
 
     device: str
     point: str
     filesystem: str
     source: str
     options: tuple[str, ...]
+    read_only: bool = False
 
     def option(self, name: str) -> str | None:
         """The value of ``name=value`` among the filesystem's options."""
@@ -27,11 +31,11 @@ def parse_mounts(text: str) -> tuple[Mount, ...]:
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         place, kind = before.split(" "), after.split(" ")
-        if len(place) >= 5 and len(kind) >= 3:
+        if len(place) >= 6 and len(kind) >= 3:
             options = tuple(map(unescaped, kind[2].split(",")))
-            mounts.append(
-                Mount(place[2], unescaped(place[4]), kind[0], unescaped(kind[1]), options)
-            )
+            read_only = "ro" in {*options, *place[5].split(",")}
+            point, source = unescaped(place[4]), unescaped(kind[1])
+            mounts.append(Mount(place[2], point, kind[0], source, options, read_only))
     return tuple(mounts)
 
 

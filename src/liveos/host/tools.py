@@ -112,6 +112,10 @@ QEMU_IO = Tool(
 GPGV = Tool(
     ("gpgv",), "gnupg2", "gpgv", ("verify",), "judges signatures of checksum files", minimum="2.2"
 )
+MOUNT = Tool(
+    ("mount",), "util-linux", "mount", ("install", "remove"),
+    "lets a mounted stick be written", minimum="2.35",
+)  # fmt: skip
 MKFS_BTRFS = Tool(
     ("mkfs.btrfs",), "btrfs-progs", "btrfs-progs", ("install",), "makes Btrfs with files in it",
     minimum="4.14",  # --rootdir keeps the size of the image
@@ -151,7 +155,7 @@ OBJCOPY = Tool(
 
 ALL_TOOLS = (
     SFDISK, MKFS_FAT, MKE2FS, DEBUGFS, E2FSCK, RESIZE2FS, MTOOLS, BLKID, CRYPTSETUP, DMSETUP,
-    GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO, GPGV, MKFS_BTRFS, BTRFS, MKFS_XFS, XFS_DB, XFS_REPAIR,
-    MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS, MKFS_EXFAT, EXFATLABEL,
+    GRUB_MKIMAGE, QEMU, QEMU_IMG, QEMU_IO, GPGV, MOUNT, MKFS_BTRFS, BTRFS, MKFS_XFS, XFS_DB,
+    XFS_REPAIR, MKFS_F2FS, SLOAD_F2FS, FSCK_F2FS, MKFS_EXFAT, EXFATLABEL,
     FSCK_EXFAT, SYSLINUX, OBJCOPY,
 )  # fmt: skip

@@ -12,7 +12,14 @@ from liveos.host.direct import from_disk
 from liveos.host.run import drain, feed
 from liveos.host.tools import Command
 from liveos.host.transfer import PIECE, DurableWriter, Progress, forget_cached, hash_file
-from liveos.host.volumes import BLOCK, Ext4Volume, FatVolume, StagedVolume, Volume
+from liveos.host.volumes import (
+    BLOCK,
+    Ext4Volume,
+    FatVolume,
+    MountedVolume,
+    StagedVolume,
+    Volume,
+)
 
 
 def write_file(
@@ -33,10 +40,15 @@ def write_file(
             _to_ext4(volume, path, size, data, progress)
         case StagedVolume():
             _to_stage(volume, path, data, progress)
+        case MountedVolume():
+            _to_mounted(volume, path, size, data, progress)
 
 
 def sum_on_disk(volume: Volume, path: str, size: int, progress: Progress) -> str:
     """The SHA-256 sum of a file, from the disk and not from the page cache."""
+    if isinstance(volume, MountedVolume):
+        with from_disk(volume.at(path)) as source:
+            return hash_file(source, size, progress)
     with disk.opened(volume.path, os.O_RDONLY) as descriptor:
         forget_cached(descriptor)
     match volume:
@@ -45,7 +57,7 @@ def sum_on_disk(volume: Volume, path: str, size: int, progress: Progress) -> str
         case Ext4Volume():
             return _sum_on_ext4(volume, path, size, progress)
         case StagedVolume():
-            with FileSource(volume.staged(path)) as source:
+            with FileSource(volume.at(path)) as source:
                 return hash_file(source, size, progress)
 
 
@@ -61,11 +73,29 @@ def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes], progress: Progr
 
 def _to_stage(volume: StagedVolume, path: str, data: Iterator[bytes], progress: Progress) -> None:
     done = 0
-    with volume.staged(path).open("xb") as file:
+    with volume.at(path).open("xb") as file:
         for piece in data:
             file.write(piece)
             done += len(piece)
             progress(done)
+
+
+def _to_mounted(
+    volume: MountedVolume, path: str, size: int, data: Iterator[bytes], progress: Progress
+) -> None:
+    """It has all its blocks from the beginning: what else is written there cannot take them."""
+    place, position = volume.at(path), 0
+    with disk.opened(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+        os.fchmod(descriptor, 0o644)
+        if size:
+            os.posix_fallocate(descriptor, 0, size)
+        with DurableWriter(descriptor, progress) as writer:
+            for piece in data:
+                writer.write(position, piece)
+                position += len(piece)
+            writer.finish()
+        os.fsync(descriptor)
+    disk.sync_directory(place.parent)
 
 
 def _to_ext4(

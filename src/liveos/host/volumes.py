@@ -151,12 +151,28 @@ class StagedVolume:
         """Where a program makes a filesystem that it cannot make in its place."""
         return self.scratch / "image"
 
-    def staged(self, path: str) -> Path:
+    def at(self, path: str) -> Path:
         """Where a file of the volume is gathered; ``path`` is absolute there."""
         return self.tree / path.lstrip("/")
 
 
-Volume = FatVolume | Ext4Volume | StagedVolume
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    """A filesystem of ``size`` bytes that is mounted, and written as its kernel lets us.
+
+    ``path`` is the directory of this machine where it is mounted.
+    """
+
+    path: Path
+    size: int
+    name: ClassVar[str] = "LIVE"
+
+    def at(self, path: str) -> Path:
+        """Where a file of the volume is in this machine; ``path`` is absolute there."""
+        return self.path / path.lstrip("/")
+
+
+Volume = FatVolume | Ext4Volume | StagedVolume | MountedVolume
 
 
 def fat_cluster(volume_size: int) -> int:

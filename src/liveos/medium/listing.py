@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.medium.images import best_initramfs
-from liveos.medium.inspect import images_of, opened
+from liveos.medium.inspect import images_of
+from liveos.medium.live_scene import kind_of, opened_for_looking
 from liveos.medium.model import Container, Entry, Image, Kernel, MediumKind
 from liveos.medium.old_stick import unfinished_findings
 from liveos.medium.overlay.room import Room, room_of
@@ -57,9 +58,12 @@ class Listing:
     warnings: tuple[Finding, ...]
 
 
-def list_images(path: Path) -> Listing:
-    """The images of an ISO, image file, stick, device or directory; errors are as of `inspect`."""
-    with opened(path) as (scene, _):
+def list_images(path: Path, system: Path = Path("/")) -> Listing:
+    """The images of an ISO, image file, stick, device or directory; errors are as of `inspect`.
+
+    ``system`` stands in for / in tests.
+    """
+    with opened_for_looking(path, system) as (scene, _):
         found = images_of(scene)
         payloads = find_payloads(scene)
         unread = (None,) * (len(found.images) - len(payloads))
@@ -68,7 +72,8 @@ def list_images(path: Path) -> Listing:
         free = next((_free(payload.volume) for payload in payloads), None)
         left = (*leftover_findings(scene), *unfinished_findings(scene))
         warnings = (*scene.findings, *found.findings, *left)
-    return Listing(scene.path, scene.kind, scene.label, scene.size, free, listed, warnings)
+    kind = kind_of(path, scene)
+    return Listing(scene.path, kind, scene.label, scene.size, free, listed, warnings)
 
 
 def _listed(scene: Scene, payload: Payload | None, image: Image) -> ListedImage:

@@ -28,8 +28,9 @@ from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind
 from liveos.medium.overlay.locate import place_in
 from liveos.medium.owners_menus import is_syslinux
 from liveos.medium.payloads import live_directory
+from liveos.medium.running import is_live
 from liveos.medium.scene import Scene
-from liveos.medium.stick import OpenStick, is_our_menu, read_stick, require_finished
+from liveos.medium.stick import OpenStick, is_our_menu, open_stick, read_stick, require_finished
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 
@@ -85,6 +86,11 @@ class OldStick:
     images: tuple[Image, ...]
     boot: Boot
     entries: tuple[Entry, ...]
+
+    @property
+    def device(self) -> Path:
+        """What is written: all of the stick."""
+        return self.path
 
     @property
     def live_volume(self) -> Ext4Volume | FatVolume:
@@ -148,8 +154,12 @@ AnyStick = OpenStick | OldStick
 @contextmanager
 def open_any_stick(path: Path) -> Iterator[AnyStick]:
     """The stick at a path, of whichever layout; errors are those of `medium.stick.open_stick`."""
+    if is_live(path):
+        with open_stick(path) as stick:
+            yield stick
+        return
     with opened(path) as (scene, source):
-        yield read_old_stick(scene, source) or read_stick(scene, source)
+        yield read_old_stick(scene, source) or read_stick(scene, source, path)
 
 
 def read_old_stick(scene: Scene, source: ByteSource | None) -> OldStick | None:

@@ -32,8 +32,8 @@ class Running:
 
     ``mount`` is where its filesystem is mounted, ``directory`` the image's directory in there.
     ``device`` is the kernel's name of the device with that filesystem, ``disk`` of the disk around
-    it. To keep the overlay still, ``overlay_mount`` is frozen; to keep the home still,
-    ``home_mount``: None where it is not in use.
+    it; ``read_only`` tells that it is mounted so. To keep the overlay still, ``overlay_mount`` is
+    frozen; to keep the home still, ``home_mount``: None where it is not in use.
     """
 
     mount: Path
@@ -44,11 +44,17 @@ class Running:
     partition: int | None
     overlay_mount: Path | None
     home_mount: Path | None
+    read_only: bool = False
 
     @property
     def spec(self) -> str:
         """How other operations name the image."""
         return f"{self.mount}:{self.directory}"
+
+
+def is_live(words: str | Path) -> bool:
+    """Whether a person means the running system, and no file of that name."""
+    return str(words) == LIVE and not Path(LIVE).exists()
 
 
 def find_running(system: Path = Path("/")) -> Running:
@@ -77,17 +83,18 @@ def find_running(system: Path = Path("/")) -> Running:
         partition=int(number) if number else None,
         overlay_mount=_overlay_mount(system, mounts),
         home_mount=_home_mount(system, mounts, files, directory),
+        read_only=live[0].read_only,
     )
 
 
 def require_other_disk(words: str, system: Path = Path("/")) -> None:
     """:raises RefusedError: a target is called `LIVE`: the disk that this system runs from."""
-    if words == LIVE and not Path(LIVE).exists():
+    if is_live(words):
         running = find_running(system)
         raise RefusedError(
             f"/dev/{running.disk} is the disk that this system runs from: nothing of it may be"
             " overwritten",
-            hint="start from another medium to put a further image on it",
+            hint="liveos install SOURCE live, without other targets, puts a further image on it",
         )
 
 
@@ -96,7 +103,7 @@ def require_other(running: Running, name: str) -> None:
     if running.directory.casefold() == name.strip("/").casefold():
         raise RefusedError(
             f"{name} is the image that this system runs from: its files are in use",
-            hint="choose another --name, or start from another medium",
+            hint="choose another name, or start from another medium",
         )
 
 

@@ -7,19 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from liveos.errors import NotPermittedError, UnsupportedError
-from liveos.formats.binary import ByteSource, FileSource, FormatError
-from liveos.host.mounts import Mount, parse_mounts
+from liveos.formats.binary import ByteSource, FormatError
 from liveos.medium.home.words import is_home_word, is_swap_word
 from liveos.medium.images import find_images
 from liveos.medium.inspect import facts_of, inspect, opened
 from liveos.medium.model import Entry, Image, Medium, MediumKind, PersistenceKind
-from liveos.medium.open_scene import scene_of_directory, scene_of_file
+from liveos.medium.mounted import opened_with_esp, partition_at
+from liveos.medium.open_scene import scene_of_directory
 from liveos.medium.overlay.locate import choose_payload, parse_spec
 from liveos.medium.payloads import find_payloads, holds_root
 from liveos.medium.record import NotedFile, find_record, noted_files, source_label
-from liveos.medium.running import LIVE, Running, find_running
+from liveos.medium.running import Running, find_running, is_live
 from liveos.medium.scene import Scene
-from liveos.medium.volume import open_directory
 
 _READ_ONLY = frozenset({MediumKind.ISO, MediumKind.SQUASHFS, MediumKind.EROFS})
 
@@ -50,7 +49,7 @@ def find_source(words: str, system: Path = Path("/")) -> Source:
     :raises UnsupportedError: nothing that is known, or too damaged to be read.
     :raises NotPermittedError: the operating system does not let us read it.
     """
-    if words == LIVE and not Path(LIVE).exists():
+    if is_live(words):
         return _of_running(find_running(system), system)
     path, name = parse_spec(words)
     if path.is_dir():
@@ -83,51 +82,26 @@ def _of_directory(path: Path, name: str | None, system: Path) -> Source:
 def _directory_scene(path: Path, system: Path) -> Iterator[tuple[Scene, ByteSource | None]]:
     """Mounted partitions show their own files only: what boots them may be in the ESP beside."""
     scene = scene_of_directory(path)
-    mounted = _mounted(path, system)
+    mounted = partition_at(path, system)
     if scene.kind is not MediumKind.DIRECTORY or mounted is None or _boots(scene):
         yield scene, None
         return
-    disk, partition = mounted
     try:
-        with FileSource(disk) as source:
-            yield _with_esp(scene, scene_of_file(disk, source), partition), source
+        with opened_with_esp(path, mounted) as found:
+            yield found
     except PermissionError as error:
         raise NotPermittedError(
-            f"the boot files of {path} are not on it but elsewhere on {disk}, which may not be"
-            " read",
+            f"the boot files of {path} are not on it but elsewhere on {mounted.disk}, which may not"
+            " be read",
             hint="run it as root",
         ) from error
     except FormatError as error:
-        raise UnsupportedError(f"{disk}: {error}") from error
-
-
-def _with_esp(mounted: Scene, disk: Scene, partition: int) -> Scene:
-    """The mounted files, as the kernel has them, with the ESP of their disk."""
-    own = next((each for each in disk.partitions if each.number == partition), None)
-    label, uuid = (None, None) if own is None else (own.label, own.uuid)
-    volume = replace(open_directory(mounted.path), label=label, uuid=uuid)
-    esp = () if disk.esp is None else (disk.esp,)
-    return replace(
-        disk, path=mounted.path, label=label, volumes=(volume, *esp), findings=disk.findings
-    )
+        raise UnsupportedError(f"{mounted.disk}: {error}") from error
 
 
 def _boots(scene: Scene) -> bool:
     """Whether there is a menu."""
     return any(image.kernels for image in find_images(scene).images)
-
-
-def _mounted(path: Path, system: Path) -> tuple[Path, int] | None:
-    """The disk, and the number of the partition, that is mounted at a path."""
-    mounts = parse_mounts((system / "proc/self/mountinfo").read_text(errors="replace"))
-    point = "/" + str(path.resolve().relative_to(system.resolve()))
-    here: list[Mount] = [mount for mount in mounts if mount.point == point][-1:]
-    for mount in here:
-        device = (system / "sys/dev/block" / mount.device).resolve()
-        if (device / "partition").exists():
-            number = int((device / "partition").read_text())
-            return system / "dev" / device.parent.name, number
-    return None
 
 
 def _of_scene(scene: Scene, source: ByteSource | None, path: str, name: str | None) -> Source:

@@ -7,9 +7,10 @@ directory of an image on LIVE has one of the same name there, made before it and
 so nothing of the owner's is taken for an image's.
 """
 
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,14 +20,16 @@ from liveos.formats.binary import ByteSource, FormatError
 from liveos.formats.tree import FileKind, Node
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.folder import FolderFile
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.folders.folder import FolderFile, HostFolder
+from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume
 from liveos.medium.inspect import images_of, opened
+from liveos.medium.live_scene import opened_running
 from liveos.medium.loaders import read_boot
 from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.menus.unified import find_unified
 from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind
 from liveos.medium.overlay.locate import parse_spec, place_in
+from liveos.medium.running import Running, find_running, is_live
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
@@ -34,6 +37,7 @@ from liveos.report import Finding, Severity
 MENU = "/EFI/BOOT/grub.cfg"
 _SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
+_LIVE = "ext4"
 _FIRST_LINE = "# Boot menu of a LiveOS stick."
 _IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
 _OUR_LINE = re.compile(r"^(?:source \(\$root\)|INCLUDE )/liveos/[^/\s]+/", re.MULTILINE)
@@ -66,7 +70,8 @@ class OpenStick:
     """A stick of ours, open for reading.
 
     ``images`` are all root images that were found, promised by the menu or not. ``entries`` are
-    what the menu shows, those of all images, in its order.
+    what the menu shows, those of all images, in its order. ``running`` is there when this system
+    runs from it: then LIVE is mounted, and its files are those of a directory.
     """
 
     path: Path
@@ -77,16 +82,24 @@ class OpenStick:
     images: tuple[Image, ...]
     boot: Boot
     entries: tuple[Entry, ...]
+    running: Running | None = None
+
+    @property
+    def device(self) -> Path:
+        """What is written beside a mounted LIVE: all of the stick, or its ESP's own device."""
+        return self.esp.container
 
     @property
     def esp_volume(self) -> FatVolume:
         assert self.esp.offset is not None
         assert self.esp.size is not None
-        return FatVolume(self.path, self.esp.offset, self.esp.size)
+        return FatVolume(self.device, self.esp.offset, self.esp.size)
 
     @property
-    def live_volume(self) -> Ext4Volume:
+    def live_volume(self) -> Ext4Volume | MountedVolume:
         assert self.live.offset is not None
+        if self.running is not None:
+            return MountedVolume(self.live.container, _mounted_size(self.live.container))
         assert self.live.size is not None
         return Ext4Volume(self.path, self.live.offset, self.live.size)
 
@@ -104,9 +117,13 @@ class OpenStick:
         """Where an image has its boot files."""
         return FatFolder(self.esp_volume, f"{_BOOT_FILES}/{name}")
 
-    def folder(self, name: str) -> Ext4Folder:
-        """An image's directory."""
-        return Ext4Folder(self.live_volume, f"/{name}")
+    def folder(self, name: str) -> Ext4Folder | HostFolder:
+        """An image's directory; with no name, the top of LIVE."""
+        match self.live_volume:
+            case MountedVolume() as volume:
+                return HostFolder(volume.at(name))
+            case Ext4Volume() as volume:
+                return Ext4Folder(volume, f"/{name}")
 
     def boot_files(self, name: str) -> tuple[Node, ...]:
         """The files in the directory of an image on the ESP."""
@@ -130,18 +147,23 @@ class OpenStick:
 
 
 @contextmanager
-def open_stick(path: Path) -> Iterator[OpenStick]:
-    """The stick at a path: an image file or a device.
+def open_stick(path: Path, system: Path = Path("/")) -> Iterator[OpenStick]:
+    """The stick at a path: an image file or a device; or ``live``, that of the running system.
+
+    ``system`` stands in for / in tests.
 
     :raises UnsupportedError: it is none that liveos made, or it cannot be read, or a loader starts
         it that knows a single image.
     :raises RefusedError: its installation has not ended.
     """
-    with opened(path) as (scene, source):
-        yield read_stick(scene, source)
+    running = find_running(system) if is_live(path) else None
+    with _opened(path, running, system) as (scene, source):
+        yield read_stick(scene, source, path, running)
 
 
-def read_stick(scene: Scene, source: ByteSource | None) -> OpenStick:
+def read_stick(
+    scene: Scene, source: ByteSource | None, path: Path, running: Running | None = None
+) -> OpenStick:
     """The same of what is open already; ``source`` is its bytes."""
     require_finished(scene)
     esp, live = _volumes(scene)
@@ -151,7 +173,7 @@ def read_stick(scene: Scene, source: ByteSource | None) -> OpenStick:
     kernels = [kernel for image in images for kernel in image.kernels]
     menu = scene.menu(Firmware.UEFI) or scene.menu(Firmware.BIOS)
     return OpenStick(
-        path=scene.path,
+        path=path,
         scene=scene,
         esp=esp,
         live=live,
@@ -159,6 +181,7 @@ def read_stick(scene: Scene, source: ByteSource | None) -> OpenStick:
         images=images,
         boot=read_boot(scene, source, kernels),
         entries=menu.entries if menu is not None else (),
+        running=running,
     )
 
 
@@ -167,6 +190,21 @@ def require_finished(scene: Scene) -> None:
     unfinished = (each for each in scene.findings if each.severity is Severity.FATAL)
     for finding in unfinished:
         raise RefusedError(finding.message, hint=finding.repair)
+
+
+def _opened(
+    path: Path, running: Running | None, system: Path
+) -> AbstractContextManager[tuple[Scene, ByteSource | None]]:
+    if running is None:
+        return opened(path)
+    if running.filesystem != _LIVE:
+        raise _other_filesystem(path, running.filesystem)
+    return opened_running(running, system)
+
+
+def _mounted_size(mount: Path) -> int:
+    space = os.statvfs(mount)
+    return space.f_blocks * space.f_frsize
 
 
 def parse_image(spec: str) -> tuple[Path, str | None]:
@@ -235,12 +273,8 @@ def _volumes(scene: Scene) -> tuple[Volume, Volume]:
     others = [each for each in scene.data_volumes if each is not scene.esp]
     if scene.kind is not MediumKind.DISK or scene.esp is None or not others:
         raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=_HINT)
-    if scene.esp.filesystem != "vfat" or others[0].filesystem != "ext4":
-        raise UnsupportedError(
-            f"{scene.path}: images lie on {others[0].filesystem}, and liveos adds, removes and"
-            " changes whole ones on ext4 only",
-            hint=_HINT,
-        )
+    if scene.esp.filesystem != "vfat" or others[0].filesystem not in {_LIVE, "directory"}:
+        raise _other_filesystem(scene.path, others[0].filesystem)
     return scene.esp, others[0]
 
 
@@ -256,6 +290,14 @@ def _require_grub(scene: Scene, esp: Volume) -> None:
             f"{loader} starts {scene.path}: such a stick has one image, as it was installed",
             hint="install it anew with --bootloader grub, for several images and newer ones",
         )
+
+
+def _other_filesystem(path: Path, filesystem: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{path}: images lie on {filesystem}, and liveos adds, removes and changes whole ones on"
+        " ext4 only",
+        hint=_HINT,
+    )
 
 
 def _menu(scene: Scene, esp: Volume) -> StickMenu:

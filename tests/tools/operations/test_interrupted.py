@@ -26,6 +26,7 @@ from liveos.errors import (
     UnsupportedError,
 )
 from liveos.host.target import UNFINISHED_NOTICE
+from liveos.host.volumes import Ext4Volume
 from liveos.operations.execute import execute
 from liveos.operations.plan import Plan
 from liveos.operations.steps.stick import Copy
@@ -325,6 +326,7 @@ def forget(made: Plan) -> None:
     """Zero one sector of the root image, where debugfs says that it lies."""
     copied = next(step for step in made.steps if isinstance(step, Copy))
     volume = copied.place.volume
+    assert isinstance(volume, Ext4Volume)
     block = run("debugfs", "-R", f"bmap {copied.place.path} 100", str(volume))
     with volume.path.open("r+b") as file:
         file.seek(volume.offset + int(block) * 4096)

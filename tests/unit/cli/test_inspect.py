@@ -8,7 +8,7 @@ import pytest
 
 from liveos.cli.main import main
 from liveos.errors import ExitStatus
-from liveos.medium import inspect as medium_inspect
+from liveos.medium import live_scene
 from liveos.medium.model import Medium
 from tests.unit.cli.media import ISO, NESTED_ISO, STICK
 
@@ -27,10 +27,10 @@ ENTRY = {"title", "firmware", "kernel", "initrd", "options"}
 
 @pytest.fixture(autouse=True)
 def _made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def inspect(path: Path) -> Medium:
+    def look(path: Path) -> Medium:
         return NESTED_ISO if path == ISO else STICK
 
-    monkeypatch.setattr(medium_inspect, "inspect", inspect)
+    monkeypatch.setattr(live_scene, "look", look)
 
 
 def test_the_document_has_the_promised_shape(capsys: pytest.CaptureFixture[str]) -> None:

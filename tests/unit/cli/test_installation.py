@@ -14,6 +14,7 @@ from liveos.cli import install
 from liveos.cli.bar import bar_reporters
 from liveos.cli.consent import show_plans
 from liveos.cli.installation import carry_out
+from liveos.cli.main import main
 from liveos.cli.output import Output, ProgressStyle
 from liveos.cli.progress import reporters
 from liveos.errors import ExitStatus, NoSpaceError, RefusedError
@@ -133,3 +134,20 @@ def test_two_bars_end_each_for_itself() -> None:
     text = stream.getvalue()
     assert "sdy: [1/2] Copy  3 s" in text
     assert "sdz: [1/2] Check  3 s" in text
+
+
+def test_the_running_stick_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """``live`` alone is a stick that gets an image more; nothing of it is made anew."""
+    assert main(["install", "x.iso", "live", "--label", "X"]) == ExitStatus.USAGE
+    assert "--label is about a new stick" in capsys.readouterr().err
+
+
+def test_after_the_running_stick(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(monkeypatch, None)
+    assert carry_out(Output(), PLANS[:1], [Path("live")]) == ExitStatus.DONE
+    out, err = capsys.readouterr()
+    assert out == "live is ready (1 min 01 s).\n"
+    assert "prove" not in err
+    assert "starts again" in err

@@ -25,3 +25,13 @@ def test_where_a_path_lies() -> None:
     assert device("/run/initramfs/lively") == "254:0"
     assert device("/media/my stick") == "8:34"
     assert mount_of("/", ()) is None
+
+
+def test_read_only_are_mounts_and_filesystems() -> None:
+    text = (
+        "30 25 8:19 / /a ro,relatime - ext4 /dev/sdb3 ro\n"
+        "31 25 8:19 / /b ro,nosuid - ext4 /dev/sdb3 rw\n"
+        "32 25 8:19 / /c rw shared:1 - ext4 /dev/sdb3 ro,errors=remount-ro\n"
+        "33 25 8:19 / /d rw,nosuid shared:1 - ext4 /dev/sdb3 rw,errors=remount-ro\n"
+    )
+    assert [mount.read_only for mount in parse_mounts(text)] == [True, True, True, False]

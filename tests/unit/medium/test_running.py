@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from liveos.errors import RefusedError, UnsupportedError
-from liveos.medium.running import Running, find_running, require_other, require_other_disk
+from liveos.medium.running import (
+    Running,
+    find_running,
+    is_live,
+    require_other,
+    require_other_disk,
+)
 
 ROOT = "25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/live-rw rw\n"
 STICK = "30 25 8:19 / /run/initramfs/live rw,relatime - ext4 /dev/sdb3 rw\n"
@@ -102,6 +108,7 @@ def test_the_kernel_line_says_it_where_the_image_is_in_memory(tmp_path: Path) ->
 def test_a_disc(tmp_path: Path) -> None:
     found = find_running(system(tmp_path, ROOT + DISC))
     assert (found.filesystem, found.disk, found.partition) == ("iso9660", "sr0", None)
+    assert found.read_only
     assert found.directory == "LiveOS"
 
 
@@ -123,3 +130,12 @@ def test_the_booted_image_is_not_touched(tmp_path: Path) -> None:
     require_other(running, "other")
     with pytest.raises(RefusedError, match="runs from"):
         require_other(running, "liveos")
+
+
+def test_a_file_of_that_name_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_live("live")
+    assert is_live(Path("live"))
+    assert not is_live("live:LiveOS")
+    (tmp_path / "live").touch()
+    assert not is_live("live")

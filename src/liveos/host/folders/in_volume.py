@@ -6,7 +6,7 @@ import posixpath
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import Folder, FolderFile, HostFolder
-from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume, Volume
+from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume, StagedVolume, Volume
 
 
 def file_in(volume: Volume, path: str) -> FolderFile:
@@ -21,5 +21,5 @@ def _folder(volume: Volume, directory: str) -> Folder:
             return FatFolder(volume, directory)
         case Ext4Volume():
             return Ext4Folder(volume, directory)
-        case StagedVolume():
-            return HostFolder(volume.staged(directory))
+        case StagedVolume() | MountedVolume():
+            return HostFolder(volume.at(directory))

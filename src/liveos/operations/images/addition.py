@@ -19,6 +19,7 @@ from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick
 from liveos.medium.stores import SWAP_NAME
 from liveos.operations.images.plans.rubbish import clearing
+from liveos.operations.images.running import opening
 from liveos.operations.install.live_contents import home_steps
 from liveos.operations.install.payload import LOADER_DIRECTORY
 from liveos.operations.install.sequence import features, image_record
@@ -76,13 +77,14 @@ def addition_steps(addition: Addition, stick: OpenStick) -> Iterator[AnyStep]:
     """Everything that is done to a stick of our layout, in order."""
     wanted, payload, name = addition.wanted, addition.wanted.payload, addition.name
     yield from source_check(wanted)
+    yield from opening(stick)
     yield from clearing(stick, name)
     yield MakeFolder(stick.boot_folder(name))
     yield MakeFolder(stick.folder(name))
     yield from contents(addition, wanted.esp)
     menu = image_menu(wanted.entries, payload.efi_verb)
     yield AddText(Place(wanted.esp, image_menu_path(name)), menu)
-    yield Sync(stick.path)
+    yield Sync(stick.device)
     yield ReadBack(stick.path)
     if payload.loaders:
         yield from _loaders(wanted)

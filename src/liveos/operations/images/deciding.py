@@ -98,6 +98,13 @@ def addition_notes(addition: Addition) -> Iterator[str]:
     yield from (f"at boot: {reason}" for reason in wanted.at_boot.reasons)
 
 
+def left_on_live(addition: Addition) -> int:
+    """Bytes of LIVE that nothing takes."""
+    rooms, free = addition.wanted.rooms, free_on_live(addition.stick, addition.name)
+    memory = sum(filter(None, (rooms.overlay, rooms.home, rooms.swap)))
+    return max(0, free - addition.wanted.payload.root_size - memory)
+
+
 def live_rooms(addition: Addition) -> Iterator[tuple[str, int]]:
     """Of what is free on LIVE now, what each piece takes."""
     wanted = addition.wanted

@@ -9,8 +9,8 @@ from uuid import UUID
 from liveos.errors import NoSpaceError
 from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree, Node
-from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
+from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import FileRef, PersistenceKind
 from liveos.medium.old_stick import AnyStick, OldStick
@@ -70,7 +70,7 @@ def require_live(
     :param freed: bytes that are given back before.
     :raises NoSpaceError: it does not fit.
     """
-    free = Ext4Folder(stick.live_volume, "/").free() + freed
+    free = stick.folder("").free() + freed
     needed = contents_size(payload, updates)
     if free < needed:
         raise NoSpaceError(
@@ -146,6 +146,7 @@ def _layout(stick: AnyStick, identities: Identities) -> Layout:
     The numbers of a new table are the request's: nothing is made of them here.
     """
     esp, live = stick.esp_volume, stick.live_volume
+    start = live.offset if isinstance(live, Ext4Volume) else 0  # where it is mounted
 
     def part(name: str, offset: int, size: int, guid: UUID) -> PlacedPartition:
         return PlacedPartition(name, offset, size, guid)
@@ -157,5 +158,5 @@ def _layout(stick: AnyStick, identities: Identities) -> Layout:
         signature=0,
         bios_boot=part("BIOS boot", 0, BIOS_BOOT_SIZE, identities.bios_boot),
         esp=part("ESP", esp.offset, esp.size, identities.esp),
-        live=part("LIVE", live.offset, live.size, identities.live),
+        live=part("LIVE", start, live.size, identities.live),
     )

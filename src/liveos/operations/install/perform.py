@@ -27,7 +27,7 @@ from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
 from liveos.host.transfer import ReadAhead, forget_cached, pieces
 from liveos.host.volume_files import sum_on_disk, write_file
-from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
+from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume, StagedVolume
 from liveos.medium.model import FileRef
 from liveos.operations.install.session import Session, Written
 from liveos.operations.steps.stick import (
@@ -77,9 +77,9 @@ def make_directories(step: MakeDirectories) -> None:
         case Ext4Volume() as volume:
             for path in step.paths:
                 ext4.make_directory(volume, path, step.selinux)
-        case StagedVolume() as volume:
+        case StagedVolume() | MountedVolume() as volume:
             for path in step.paths:
-                volume.staged(path).mkdir(mode=0o755)
+                volume.at(path).mkdir(mode=0o755)
 
 
 def allocate(step: Allocate) -> None:

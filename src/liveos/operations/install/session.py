@@ -7,12 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from liveos.errors import LiveosError
 from liveos.host.block.claim import Claim
+from liveos.host.run import run
 from liveos.operations.install.shared_source import SharedSource
 from liveos.operations.install.source_check import SourceCheck
 from liveos.operations.plan import Plan
+from liveos.operations.steps.images import MakeWritable
 from liveos.operations.steps.stick import Place
-from liveos.report import Reporter
+from liveos.report import Finding, Reporter, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,14 @@ class Session:
     compared;
     ``check`` is the check of the source while it is under way. ``shared`` is what it has in common
     with the sticks that are made beside this one, where it has the number ``reader``. ``claim``
-    keeps a device for us.
+    keeps a device for us. ``writable`` is a filesystem that is to be read-only again.
     """
 
     reporter: Reporter
     shared: SharedSource = field(default_factory=SharedSource)
     reader: int = 0
     claim: Claim | None = None
+    writable: MakeWritable | None = None
     part: Path | None = None
     published: bool = False
     scratch: Path | None = None
@@ -53,6 +57,11 @@ class Session:
     def note(self, written: Written) -> None:
         self.written.append(written)
         self.unread.append(written)
+
+    def make_writable(self, step: MakeWritable) -> None:
+        """Let a mounted filesystem be written until all is closed."""
+        run(step.begin)
+        self.writable = step
 
     def poll(self) -> None:
         """Stop early if that is wished, or if the source has been found damaged meanwhile."""
@@ -72,10 +81,22 @@ class Session:
             self.scratch = None
 
     def close(self) -> None:
-        """Read no more, and give a device back; also when all went well."""
+        """Read no more, and give everything back; also when all went well."""
         self.check = None
         self.shared.leave(self.reader)
         self.release()
+        self._make_read_only()
+
+    def _make_read_only(self) -> None:
+        step, self.writable = self.writable, None
+        if step is None:
+            return
+        try:
+            run(step.end)
+        except LiveosError as error:
+            message = f"{step.mount} is still mounted for writing: {error.message}"
+            finding = Finding("still-writable", Severity.WARNING, message, str(step.end))
+            self.reporter.finding(finding)
 
     def release(self) -> None:
         """Give a device back."""

@@ -16,10 +16,11 @@ from liveos.host.folders.folder import DescriptorFile, StoredFile
 from liveos.host.folders.in_volume import file_in
 from liveos.host.luks import HEADER_SIZE, new_volume
 from liveos.host.transfer import ReadAhead
-from liveos.host.volumes import Ext4Volume, FatVolume, StagedVolume
+from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume, StagedVolume
 from liveos.medium.home.locate import open_root
 from liveos.medium.overlay.origin import origin_of
 from liveos.operations.home.filesystem import copy_used, new_filesystem
+from liveos.operations.home.perform.create import reserve
 from liveos.operations.install.filling import fill
 from liveos.operations.install.perform import bytes_of, readable
 from liveos.operations.install.session import Session, Written
@@ -133,6 +134,8 @@ def _sink(step: MakeHomePartition, file: StoredFile) -> ByteSink:
 def _new_file(place: Place, size: int) -> Iterator[StoredFile]:
     file = file_in(place.volume, place.path)
     with file.folder.create(file.name, size) as opened:
+        if isinstance(place.volume, MountedVolume):
+            reserve(file.folder, file.name, size)
         yield opened
 
 
@@ -142,7 +145,7 @@ def _keep_private(step: KeepPrivate) -> None:
             case Ext4Volume() as volume:
                 line = f"set_inode_field {place.path} mode 0100600"
                 ext4.debugfs(volume.edit(), [line])
-            case StagedVolume() as volume:
-                volume.staged(place.path).chmod(0o600)
+            case StagedVolume() | MountedVolume() as volume:
+                volume.at(place.path).chmod(0o600)
             case FatVolume():
                 pass  # it has no modes

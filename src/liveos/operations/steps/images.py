@@ -5,15 +5,46 @@ Each leaves the old state or the new one of what somebody uses, wherever a power
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.folder import FolderFile, HostFolder
+from liveos.host.tools import MOUNT, Command
 from liveos.operations.steps.stick import Copy, Write, WriteRecord
 from liveos.sizes import format_size
 
-StickFolder = Ext4Folder | FatFolder
+StickFolder = Ext4Folder | FatFolder | HostFolder
+"""One of a `HostFolder` is on a stick that is mounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeWritable:
+    """Let a filesystem that is mounted read-only be written, until the plan ends, however it does.
+
+    Nothing that is open there minds; a cut leaves a filesystem that is mounted for writing.
+    """
+
+    mount: Path
+
+    @property
+    def title(self) -> str:
+        return f"Mount {self.mount} for writing"
+
+    @property
+    def begin(self) -> Command:
+        return self._remount("rw")
+
+    @property
+    def end(self) -> Command:
+        return self._remount("ro")
+
+    def _remount(self, how: str) -> Command:
+        return Command(MOUNT, ("-o", f"remount,{how}", str(self.mount)))
+
+    def __str__(self) -> str:
+        return f"run: {self.begin}; and in the end, whatever happens: {self.end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +179,8 @@ class MoveDirectory:
 
 
 ImageStep = (
-    MakeFolder
+    MakeWritable
+    | MakeFolder
     | RemoveFolder
     | AddFile
     | AddText

@@ -8,16 +8,18 @@ something else must do so at once.
 import hashlib
 import posixpath
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
 
 from liveos.formats.swap import SwapHeader
 from liveos.host.folders import ext4_trees
 from liveos.host.folders.directories import directory_names, keep_private, remove_tree, rename
 from liveos.host.folders.ext4_folder import Ext4Folder
-from liveos.host.folders.folder import FolderFile
+from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.folders.in_volume import file_in
 from liveos.host.hold import hold
-from liveos.host.volumes import Ext4Volume, FatVolume
+from liveos.host.volumes import Ext4Volume
+from liveos.operations.home.perform.create import held
 from liveos.operations.install.filling import fill
 from liveos.operations.install.perform import readable, record_text, relayed, stream
 from liveos.operations.install.session import Session, Written
@@ -30,6 +32,7 @@ from liveos.operations.steps.images import (
     GiveName,
     ImageStep,
     MakeFolder,
+    MakeWritable,
     MoveDirectory,
     RemoveFile,
     RemoveFolder,
@@ -46,21 +49,23 @@ def perform_image_step(  # noqa: C901 - one case for each kind of step
 ) -> None:
     """Do one step; ``liveos.operations.execute`` alone calls this."""
     match step:
+        case MakeWritable():
+            session.make_writable(step)
         case AddRecord(place, record):
             _write_record(place, record_text(record, session))
         case RemoveFile(place):
             _remove_file(place)
         case AddFile() | AddText():
-            with hold(step.place.volume.path):
+            with held(file_in(step.place.volume, step.place.path)):
                 _add(step, session)
         case MakeFolder(folder):
-            with hold(folder.volume.path):
+            with _held(folder):
                 folder.make()
         case RemoveFolder(folder):
-            with hold(folder.volume.path):
+            with _held(folder):
                 _remove_folder(folder)
         case AddSwap():
-            with step.place.hold():
+            with held(step.place):
                 _add_swap(step)
         case SetAside(folder, name, aside):
             with hold(folder.volume.path):
@@ -73,6 +78,11 @@ def perform_image_step(  # noqa: C901 - one case for each kind of step
                 ext4_trees.move_with_link(folder.volume, folder.directory, old, new)
         case _:
             assert_never(step)
+
+
+def _held(folder: StickFolder) -> AbstractContextManager[None]:
+    """Exclusive use of an unmounted stick; what is mounted is the kernel's to share."""
+    return nullcontext() if isinstance(folder, HostFolder) else hold(folder.volume.path)
 
 
 def _add(step: AddFile | AddText, session: Session) -> None:
@@ -88,10 +98,9 @@ def _add(step: AddFile | AddText, session: Session) -> None:
 
 
 def _write(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:
-    if isinstance(place.volume, FatVolume):
+    if not isinstance(place.volume, Ext4Volume):
         stream(place, size, data, session)
         return
-    assert isinstance(place.volume, Ext4Volume)  # the only LIVE that images are added to
     directory, name = posixpath.split(place.path)
     with Ext4Folder(place.volume, directory).create(name, size) as file:
         fill(file, data, size, session)
@@ -102,7 +111,7 @@ def _write_record(place: Place, text: str) -> None:
     if file.name in file.folder.names():
         replace_text(file, text.encode())
         return
-    with hold(place.volume.path), file.folder.create(file.name, len(text.encode())) as new:
+    with held(file), file.folder.create(file.name, len(text.encode())) as new:
         new.write_at(0, text.encode())
 
 
@@ -113,6 +122,9 @@ def _remove_file(place: FolderFile) -> None:
 
 
 def _remove_folder(folder: StickFolder) -> None:
+    if isinstance(folder, HostFolder):
+        _remove_mounted(folder)
+        return
     parent, name = posixpath.split(folder.directory)
     if isinstance(folder, Ext4Folder):
         above = Ext4Folder(folder.volume, parent)
@@ -122,6 +134,14 @@ def _remove_folder(folder: StickFolder) -> None:
             ext4_trees.remove_link(folder.volume, parent, name)
     elif folder.is_there():
         folder.remove_with_files()
+
+
+def _remove_mounted(folder: HostFolder) -> None:
+    above, name = HostFolder(folder.directory.parent), folder.directory.name
+    if folder.directory.is_symlink():
+        above.remove(name)
+    else:
+        remove_tree(above, name)
 
 
 def _add_swap(step: AddSwap) -> None:

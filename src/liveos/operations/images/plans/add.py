@@ -16,6 +16,7 @@ from liveos.operations.images.deciding import (
     addition_notes,
     check_target,
     decide,
+    left_on_live,
     live_rooms,
     needed_tools,
 )
@@ -23,6 +24,7 @@ from liveos.operations.images.loaders import added_loaders
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import lost_rubbish
 from liveos.operations.images.room import require_esp, size_of_boot_files
+from liveos.operations.images.running import check_addition, running_notes, tools
 from liveos.operations.images.titles import told_apart
 from liveos.operations.install.memory import check_memory
 from liveos.operations.install.payload import Payload
@@ -50,6 +52,7 @@ def plan(
         return replace(own, loaders=added_loaders(stick, source, own))
 
     check_target(target)
+    check_addition(request, source, stick)
     check_memory(request)
     check_new_name(stick, request.name)
     addition = decide(request, source, stick, target, system, fitted)
@@ -60,8 +63,8 @@ def plan(
         title=f"add {source.label or source.path.name} to {stick.path} as {name}",
         steps=tuple(addition_steps(addition, stick)),
         destroys=lost_rubbish(stick, name),
-        notes=tuple(addition_notes(addition)),
-        needs=needed_tools(addition),
+        notes=(*addition_notes(addition), *running_notes(stick, left_on_live(addition))),
+        needs=(*needed_tools(addition), *tools(stick)),
         layout=(
             ("free on the ESP", esp_free),
             ("free on the ESP: kernel, initramfs, loaders", payload.boot_size),

@@ -16,6 +16,7 @@ from liveos.medium.model import Image, Store
 from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick, require_image
 from liveos.operations.images.plans.rubbish import lost_rubbish, removal
+from liveos.operations.images.running import check_removal, opening, tools
 from liveos.operations.menus.stick import without_image
 from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.home import RemoveHome, RemoveUpdate
@@ -33,21 +34,23 @@ def plan(stick: OpenStick, name: str | None, *, force: bool = False) -> Plan:
     """
     left = _leftover(stick, name)
     if left is not None:
+        check_removal(stick, left, partition=False)
         return Plan(
             title=f"clear what is left of {left} on {stick.path}",
-            steps=tuple(removal(stick, left)),
+            steps=(*opening(stick), *removal(stick, left)),
             destroys=lost_rubbish(stick, left),
-            needs=(DEBUGFS, MTOOLS),
+            needs=(DEBUGFS, MTOOLS, *tools(stick)),
         )
     name = require_image(stick, name)
+    check_removal(stick, name, partition=_partition(stick.image(name)) is not None)
     others = other_names(stick, name, force=force)
     image = stick.image(name)
     return Plan(
         title=f"remove {name} from {stick.path}",
-        steps=tuple(_steps(stick, name, image)),
+        steps=(*opening(stick), *_steps(stick, name, image)),
         destroys=tuple(losses(stick, name, image)),
         notes=tuple(_notes(stick, name, others)),
-        needs=(DEBUGFS, MTOOLS),
+        needs=(DEBUGFS, MTOOLS, *tools(stick)),
         when_it_fails="the same command, given again, goes on",
     )
 

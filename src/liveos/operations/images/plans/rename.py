@@ -27,6 +27,7 @@ from liveos.medium.stick import OpenStick, require_image
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
 from liveos.operations.images.room import require_esp, size_of_boot_files
+from liveos.operations.images.running import refuse_running
 from liveos.operations.menus.renaming import renamed_menu
 from liveos.operations.menus.stick import with_name
 from liveos.operations.menus.text import image_directory, image_menu_path
@@ -69,6 +70,7 @@ def plan(stick: OpenStick, name: str | None, new: str) -> Plan:
     :raises RefusedError: something has that name.
     :raises NoSpaceError: the ESP has no room for a second kernel and initramfs meanwhile.
     """
+    refuse_running(stick, name or require_image(stick, name), "renamed")
     if _is_done(stick, name, new):
         assert name is not None
         return _clearing(stick, name, new)
@@ -117,7 +119,9 @@ def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
     yield Sync(stick.path)
     yield ReadBack(stick.path)
     if not change.is_moved:
-        yield MoveDirectory(Ext4Folder(stick.live_volume, "/"), old, new)
+        top = stick.folder("")
+        assert isinstance(top, Ext4Folder)  # what is mounted has been refused
+        yield MoveDirectory(top, old, new)
     yield from _noted(change, text)
     yield ReplaceMenu(stick.menu.place, with_name(stick.menu.text, old, new))
     yield from removal(stick, old)

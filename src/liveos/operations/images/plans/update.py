@@ -39,6 +39,7 @@ from liveos.operations.images.kept_memory import (
 from liveos.operations.images.loaders import efi_verb, loader_notes
 from liveos.operations.images.old_files import OldFiles, beside, old_files
 from liveos.operations.images.room import require_esp, require_live
+from liveos.operations.images.running import refuse_running
 from liveos.operations.images.titles import told_apart
 from liveos.operations.install.payload import Payload, choose_image, menu_entries, payload_of
 from liveos.operations.install.planning import Tags, installed_image
@@ -111,9 +112,11 @@ def plan(
     :raises NoSpaceError: there is no room for the new files beside the old ones.
     :raises UnsupportedError: the new image could not use what is there.
     """
+    name = require_image(stick, name)
+    refuse_running(stick, name, "updated")
     check_target(target)
-    update = _decide(request, source, stick, require_image(stick, name), system)
-    name, overlay = update.name, update.overlay
+    update = _decide(request, source, stick, name, system)
+    overlay = update.overlay
     return Plan(
         title=f"update {name} on {stick.path} to {source.label or source.path.name}",
         steps=tuple(_steps(update)),
@@ -191,6 +194,7 @@ def _new_files(update: _Update) -> Iterator[AddFile]:
 def _exchange_overlay(update: _Update) -> Iterator[AnyStep]:
     """The old overlay gets a name that nothing looks for, and an empty one takes its place."""
     aside, folder = update.overlay.aside, update.stick.folder(update.name)
+    assert isinstance(folder, Ext4Folder)  # what is mounted has been refused
     if aside is not None:
         name = aside.path.rpartition("/")[2]
         yield SetAside(folder, name, _name_aside(update, name))

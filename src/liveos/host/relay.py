@@ -2,7 +2,6 @@
 """Bytes that are read once for several readers, each at its own pace within a window."""
 
 import copy
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 from liveos.errors import InterruptedByUserError
 from liveos.formats.binary import ByteSource
+from liveos.host.sums import Summing, Sums
 from liveos.host.transfer import PIECE
 
 AHEAD = 16
@@ -34,7 +34,7 @@ class Relay:
         self._first = 0  # the number of the first piece that is kept
         self._reading = False
         self._failure: Exception | None = None
-        self._digest = hashlib.sha256()
+        self._summing = Summing()
         self._changed = threading.Condition()
         self._stack = ExitStack()
         self._source: ByteSource | None = None
@@ -49,9 +49,9 @@ class Relay:
                 self._read(index)
             yield self._take(reader, index)
 
-    def sha256(self) -> str:
-        """The sum of all bytes, in hexadecimal, when a reader has had them all."""
-        return self._digest.hexdigest()
+    def sums(self) -> Sums:
+        """Those of all bytes, when a reader has had them all."""
+        return self._summing.sums
 
     def leave(self, reader: int) -> None:
         """Nobody waits for this reader any more."""
@@ -95,7 +95,7 @@ class Relay:
                 self._source = self._stack.enter_context(self._opener())
             offset = index * PIECE
             data = self._source.read_at(offset, min(PIECE, self._size - offset))
-            self._digest.update(data)
+            self._summing.update(data)
         except Exception as error:
             failure = error
             raise

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of volumes: streamed in, and read back from the disk."""
 
-import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 
 from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
@@ -11,7 +11,7 @@ from liveos.host import disk, ext4
 from liveos.host.direct import from_disk
 from liveos.host.run import drain, feed
 from liveos.host.tools import Command
-from liveos.host.transfer import PIECE, DurableWriter, Progress, forget_cached, hash_file
+from liveos.host.transfer import PIECE, DurableWriter, Progress, crc32_of, forget_cached
 from liveos.host.volumes import (
     BLOCK,
     Ext4Volume,
@@ -44,21 +44,21 @@ def write_file(
             _to_mounted(volume, path, size, data, progress)
 
 
-def sum_on_disk(volume: Volume, path: str, size: int, progress: Progress) -> str:
-    """The SHA-256 sum of a file, from the disk and not from the page cache."""
+def crc32_on_disk(volume: Volume, path: str, size: int, progress: Progress) -> int:
+    """The quick sum of a file (`Sums`), from the disk and not from the page cache."""
     if isinstance(volume, MountedVolume):
         with from_disk(volume.at(path)) as source:
-            return hash_file(source, size, progress)
+            return crc32_of(source, size, progress)
     with disk.opened(volume.path, os.O_RDONLY) as descriptor:
         forget_cached(descriptor)
     match volume:
         case FatVolume():
-            return _sum_of_output(volume.read(path), progress)
+            return _crc32_of_output(volume.read(path), progress)
         case Ext4Volume():
-            return _sum_on_ext4(volume, path, size, progress)
+            return _crc32_on_ext4(volume, path, size, progress)
         case StagedVolume():
             with FileSource(volume.at(path)) as source:
-                return hash_file(source, size, progress)
+                return crc32_of(source, size, progress)
 
 
 def _to_fat(volume: FatVolume, path: str, data: Iterator[bytes], progress: Progress) -> None:
@@ -126,18 +126,17 @@ def _spread(
             yield low - position, high - position, part.offset + low - first
 
 
-def _sum_of_output(command: Command, progress: Progress) -> str:
-    digest = hashlib.sha256()
-    done = 0
+def _crc32_of_output(command: Command, progress: Progress) -> int:
+    crc32 = done = 0
     with drain(command) as pipe:
         while piece := pipe.read(PIECE):
-            digest.update(piece)
+            crc32 = zlib.crc32(piece, crc32)
             done += len(piece)
             progress(done)
-    return digest.hexdigest()
+    return crc32
 
 
-def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Progress) -> str:
+def _crc32_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Progress) -> int:
     runs, block = ext4.block_runs(volume, path), _block_size(volume)
     # An unwritten extent reads as zeros, whatever its blocks hold.
     extents = [
@@ -145,7 +144,7 @@ def _sum_on_ext4(volume: Ext4Volume, path: str, size: int, progress: Progress) -
         for part in runs
     ]
     with from_disk(volume.path) as source:
-        return hash_file(ExtentSource(source, extents), size, progress)
+        return crc32_of(ExtentSource(source, extents), size, progress)
 
 
 def _block_size(volume: Ext4Volume) -> int:

@@ -19,6 +19,7 @@ from liveos.formats.binary import ByteSource, FormatError
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import FolderFile, StoredFile
 from liveos.host.freeze import frozen
+from liveos.host.sums import Summing, Sums
 from liveos.host.transfer import ReadAhead, pieces
 from liveos.host.volumes import Ext4Volume
 from liveos.medium.home.locate import open_home
@@ -115,13 +116,13 @@ def _copy(
         raise UnsupportedError(f"the source of {step.place} has another size than before")
     copy = _Copy(file, session)
     try:
-        digest = copy.run(source)
+        sums = copy.run(source)
         if step.still is not None:
             with frozen(step.still, _LONGEST_STILL):
-                digest = copy.run(source)
+                sums = copy.run(source)
     except FormatError as error:
         raise UnsupportedError(f"the source of {step.place} is damaged: {error}") from error
-    session.note(Written(step.place, step.size, digest, copied=False))
+    session.note(Written(step.place, step.size, sums, copied=False))
 
 
 class _Copy:
@@ -132,9 +133,9 @@ class _Copy:
         self._session = session
         self._known: list[bytes] = []
 
-    def run(self, source: ByteSource) -> str:
-        """Write what is not there yet; the SHA-256 sum of all that was read."""
-        whole, offset, unsafe = hashlib.sha256(), 0, 0
+    def run(self, source: ByteSource) -> Sums:
+        """Write what is not there yet; the sums of all that was read."""
+        whole, offset, unsafe = Summing(), 0, 0
         known, self._known = self._known, []
         with ReadAhead(source) as ahead:
             for number, piece in enumerate(pieces(ahead, source.size)):
@@ -150,7 +151,7 @@ class _Copy:
                 self._session.reporter.progress(offset, source.size)
                 self._session.poll()
         self._file.flush()
-        return whole.hexdigest()
+        return whole.sums
 
     def _is_new(self, piece: bytes, known: bytes | None) -> bool:
         """A new file reads as zeros; ``known`` is the sum of what was written already."""
@@ -177,7 +178,7 @@ def _compare(step: CompareSums, session: Session) -> None:
     found = {(item.place.partition, item.place.path): item for item in session.written}
     for place, noted in step.files:
         item = found[(place.partition, place.path)]
-        if (item.size, item.sha256) != (noted.size, noted.sha256):
+        if (item.size, item.sums.sha256) != (noted.size, noted.sha256):
             raise ProblemsFoundError(
                 f"{noted.path} of {step.spec} is damaged: it is not what was noted when it was"
                 " installed",

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How each kind of step is done. ``execute`` alone calls these functions."""
 
-import hashlib
 import json
 import os
 import tempfile
@@ -23,10 +22,11 @@ from liveos.host import disk, ext4
 from liveos.host.folders.in_volume import file_in
 from liveos.host.relay import Relay
 from liveos.host.run import run
+from liveos.host.sums import Summing
 from liveos.host.target import NEXT_DISK
 from liveos.host.tools import Command
 from liveos.host.transfer import ReadAhead, forget_cached, pieces
-from liveos.host.volume_files import sum_on_disk, write_file
+from liveos.host.volume_files import crc32_on_disk, write_file
 from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume, StagedVolume
 from liveos.medium.model import FileRef
 from liveos.operations.install.session import Session, Written
@@ -95,7 +95,7 @@ def copy(step: Copy, session: Session) -> None:
     """Stream a file; what was read is hashed on the way and compared with the target later."""
     relay = relayed(step.file, session)
     stream(step.place, step.file.size, relay.pieces(session.reader), session)
-    session.note(Written(step.place, step.file.size, relay.sha256(), copied=True))
+    session.note(Written(step.place, step.file.size, relay.sums(), copied=True))
 
 
 def relayed(file: FileRef, session: Session) -> Relay:
@@ -115,15 +115,9 @@ def write(place: Place, data: bytes, session: Session) -> None:
 
 def write_from(place: Place, source: ByteSource, session: Session) -> None:
     """A file that was made here; it is read back later."""
-    digest = hashlib.sha256()
-
-    def summed() -> Iterator[bytes]:
-        for piece in pieces(source, source.size):
-            digest.update(piece)
-            yield piece
-
-    stream(place, source.size, summed(), session)
-    session.note(Written(place, source.size, digest.hexdigest(), copied=False))
+    summing = Summing()
+    stream(place, source.size, summing.through(pieces(source, source.size)), session)
+    session.note(Written(place, source.size, summing.sums, copied=False))
 
 
 def write_record(step: WriteRecord, session: Session) -> None:
@@ -138,7 +132,7 @@ def record_text(record: dict[str, object], session: Session) -> str:
             "partition": item.place.partition,
             "path": item.place.path,
             "size": item.size,
-            "sha256": item.sha256,
+            "sha256": item.sums.sha256,
         }
         for item in session.written
         if item.copied
@@ -156,7 +150,8 @@ def read_back(session: Session) -> None:
             session.reporter.progress(before + done, total)
             session.shared.poll()
 
-        if sum_on_disk(item.place.volume, item.place.path, item.size, progress) != item.sha256:
+        found = crc32_on_disk(item.place.volume, item.place.path, item.size, progress)
+        if found != item.sums.crc32:
             raise ProblemsFoundError(
                 f"{item.place} was read back from {item.place.volume.path} with other bytes than "
                 "were written",

@@ -10,6 +10,7 @@ from pathlib import Path
 from liveos.errors import LiveosError
 from liveos.host.block.claim import Claim
 from liveos.host.run import run
+from liveos.host.sums import Sums
 from liveos.operations.install.shared_source import SharedSource
 from liveos.operations.install.source_check import SourceCheck
 from liveos.operations.plan import Plan
@@ -24,7 +25,7 @@ class Written:
 
     place: Place
     size: int
-    sha256: str
+    sums: Sums
     copied: bool
 
 

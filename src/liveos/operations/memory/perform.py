@@ -60,7 +60,7 @@ def _unpack(step: Unpack, session: Session) -> None:
     relay = session.shared.relay(what, lambda: _nested(step), step.size)
     with _new_file(step.place, step.size) as file:
         fill(file, readable(step.place, relay.pieces(session.reader)), step.size, session)
-    session.note(Written(step.place, step.size, relay.sha256(), copied=True))
+    session.note(Written(step.place, step.size, relay.sums(), copied=True))
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Whatever is new is made under a name that nothing looks for yet; so only what ta
 something else must do so at once.
 """
 
-import hashlib
 import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.folders.in_volume import file_in
 from liveos.host.hold import hold
+from liveos.host.sums import Summing
 from liveos.host.volumes import Ext4Volume
 from liveos.operations.home.perform.create import held
 from liveos.operations.install.filling import fill
@@ -88,13 +88,13 @@ def _held(folder: StickFolder) -> AbstractContextManager[None]:
 def _add(step: AddFile | AddText, session: Session) -> None:
     if isinstance(step, AddText):
         text = step.text.encode()
-        _write(step.place, len(text), iter((text,)), session)
-        digest = hashlib.sha256(text).hexdigest()
-        session.note(Written(step.place, len(text), digest, copied=False))
+        summing = Summing()
+        _write(step.place, len(text), summing.through((text,)), session)
+        session.note(Written(step.place, len(text), summing.sums, copied=False))
         return
     relay, size = relayed(step.file, session), step.file.size
     _write(step.place, size, readable(step.place, relay.pieces(session.reader)), session)
-    session.note(Written(step.place, size, relay.sha256(), copied=True))
+    session.note(Written(step.place, size, relay.sums(), copied=True))
 
 
 def _write(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:

@@ -25,6 +25,7 @@ MAN_PAGE = (CHECKOUT / "man" / "liveos.8").read_text()
 # Modules that no test imports, and the test file that goes through them.
 TESTED_THROUGH = {
     "liveos.cli.default": "tests/unit/cli/test_verbs.py",
+    "liveos.cli.devices": "tests/unit/cli/test_devices.py",
     "liveos.cli.images": "tests/unit/cli/test_verbs.py",
     "liveos.cli.inspect": "tests/unit/cli/test_verbs.py",
     "liveos.cli.install_add": "tests/tools/operations/images/test_images.py",

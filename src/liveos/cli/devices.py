@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``liveos devices``: which block devices can become a stick, and for each other one why not."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,22 +9,11 @@ from liveos.cli.options import AllowFixed
 from liveos.cli.output import Output
 
 if TYPE_CHECKING:
-    from liveos.errors import LiveosError
-    from liveos.host.block.device import BlockDevice
-    from liveos.medium.devices import FoundImage
+    from liveos.operations.install.candidates import Candidate
 
 All = Annotated[
     bool, typer.Option("--all", "-a", help="Also show the devices that are refused, and why.")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A device, why it is refused if it is, and the images on it where they could be read."""
-
-    device: "BlockDevice"
-    refusal: "LiveosError | None"
-    images: "tuple[FoundImage, ...] | None"
 
 
 def devices(
@@ -36,8 +24,11 @@ def devices(
 ) -> None:
     """List the devices that can become a stick, with what is on them."""
     from liveos.cli.devices_view import devices_view
+    from liveos.host.block.machine import Machine
+    from liveos.operations.install.candidates import candidates
 
-    found = _candidates(allow_fixed=allow_fixed, refused_too=show_all or output.as_json)
+    refused_too = show_all or output.as_json
+    found = list(candidates(Machine(), allow_fixed=allow_fixed, refused_too=refused_too))
     if output.as_json:
         output.document("devices", {"devices": [_document(each) for each in found]})
         return
@@ -46,22 +37,7 @@ def devices(
         output.note("liveos devices --all shows which devices are refused, and why.")
 
 
-def _candidates(*, allow_fixed: bool, refused_too: bool) -> list[Candidate]:
-    from liveos.host.block.device import devices as devices_of
-    from liveos.host.block.machine import Machine
-    from liveos.medium.devices import images_on
-    from liveos.operations.install.device_refusals import device_refusal
-
-    found = []
-    for device in devices_of(Machine()):
-        refusal = device_refusal(device, allow_fixed=allow_fixed)
-        if refusal is None or refused_too:
-            images = images_on(device) if refusal is None else None
-            found.append(Candidate(device, refusal, images))
-    return found
-
-
-def _document(found: Candidate) -> dict[str, Any]:
+def _document(found: "Candidate") -> dict[str, Any]:
     device = found.device
     return {
         "path": str(device.path),

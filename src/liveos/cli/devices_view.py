@@ -10,8 +10,8 @@ from rich.text import Text
 from liveos.cli.render import size, table, words
 
 if TYPE_CHECKING:
-    from liveos.cli.devices import Candidate
     from liveos.host.block.device import BlockDevice
+    from liveos.operations.install.candidates import Candidate
 
 
 def devices_view(found: "list[Candidate]") -> Iterator[RenderableType]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from liveos.cli import devices_view
-from liveos.cli.devices import Candidate
 from liveos.cli.main import main
 from liveos.cli.output import Output
 from liveos.host.block import machine
 from liveos.medium.devices import FoundImage, images_on
+from liveos.operations.install.candidates import Candidate
 from tests.unit.host.block.machines import ATA, USB, Forge
 from tests.unit.operations.test_device_refusals import STICK
 

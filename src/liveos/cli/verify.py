@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from liveos.operations.verify import Verification
 
 Target = Annotated[
-    Path, typer.Argument(metavar="TARGET", help="An ISO, a stick, an image file or a directory.")
+    Path,
+    typer.Argument(metavar="TARGET", help="An ISO, a stick, an image file, a directory, or live."),
 ]
 Sums = Annotated[
     Path | None,

@@ -21,7 +21,7 @@ from liveos.host import disk
 from liveos.host.signature import signed_text
 from liveos.host.transfer import ReadAhead, forget_cached, pieces
 from liveos.medium.checksum_file import Checksum, checksums, is_signed
-from liveos.medium.inspect import opened
+from liveos.medium.live_scene import opened_for_looking
 from liveos.medium.model import MediumKind
 from liveos.medium.payloads import find_payloads
 from liveos.medium.record import RECORD_NAME, NotedFile, find_record, noted_files
@@ -84,17 +84,23 @@ class _Task(Protocol):
 
 
 def verify(
-    path: Path, reporter: Reporter, sums: Path | None = None, keyring: Path | None = None
+    path: Path,
+    reporter: Reporter,
+    sums: Path | None = None,
+    keyring: Path | None = None,
+    system: Path = Path("/"),
 ) -> Verification:
     """Compare all that can be compared.
 
     :param sums: a file with the sum of ``path``, and with ``keyring`` one that is signed.
+    :param system: stands in for / in tests, where ``path`` is the running system.
     :raises UnsupportedError: nothing says what the bytes should be.
     :raises ProblemsFoundError: the signature does not hold.
     """
     notes: list[str] = []
-    _forget(path)
-    with opened(path) as (scene, source):
+    with opened_for_looking(path, system) as (scene, source):
+        for place in {path, *(volume.container for volume in scene.volumes)}:
+            _forget(place)
         tasks = [*_of_iso(source), *_of_sticks(scene, notes)]
         if sums is not None:
             tasks.append(_Sum(path, source, _checksum_of(path, sums, keyring, notes), sums))
@@ -248,6 +254,8 @@ class _File:
 
     def _by_sum(self, node: Node, progress: Progress) -> Comparison:
         try:
+            if isinstance(node.handle, Path):  # in a directory
+                _forget(node.handle)
             found = _digest(self.volume.tree.open(node), "sha256", progress)
         except (FormatError, OSError) as error:
             return self._comparison(Verdict.DAMAGED, f"it cannot be read: {error}")

@@ -30,6 +30,7 @@ from liveos.operations.images.plans import add, default, remove, rename, update
 from liveos.operations.install import session
 from liveos.operations.install.stick import HomeRequest
 from liveos.operations.plan import Plan
+from liveos.operations.verify import Verdict, verify
 from liveos.report import NullReporter
 from liveos.sizes import Size
 from tests.tools.operations import nested
@@ -368,3 +369,31 @@ def test_who_may_not_read_the_disk_sees_what_is_mounted(booted: Booted) -> None:
     assert (found.kind, [image.name for image in found.images]) == (MediumKind.LIVE, [NAME])
     assert "in-part" in {finding.code for finding in found.warnings}
     assert [each.image.name for each in list_images(LIVE, booted.root).images] == [NAME]
+
+
+def test_what_was_added_is_verified_where_it_is_mounted(booted: Booted, iso: Path) -> None:
+    add_second(booted, iso)
+    good = verify(LIVE, NullReporter(), system=booted.root)
+    assert good.holds
+    assert {each.subject for each in good.comparisons} == {
+        f"LIVE:/{SECOND}/squashfs.img",
+        f"ESP:/liveos/{SECOND}/vmlinuz",
+        f"ESP:/liveos/{SECOND}/initrd.img",
+    }
+    file = booted.live / SECOND / "squashfs.img"
+    content = bytearray(file.read_bytes())
+    content[4000] ^= 1
+    file.write_bytes(content)
+    bad = verify(LIVE, NullReporter(), system=booted.root)
+    assert [each.subject for each in bad.comparisons if each.verdict is Verdict.DAMAGED] == [
+        f"LIVE:/{SECOND}/squashfs.img"
+    ]
+
+
+def test_who_may_not_read_the_disk_verifies_what_is_mounted(booted: Booted, iso: Path) -> None:
+    add_second(booted, iso)
+    (booted.root / "dev/sdb").unlink()  # for root, too, it cannot be read then
+    found = verify(LIVE, NullReporter(), system=booted.root)
+    assert [each.subject for each in found.comparisons] == [f"LIVE:/{SECOND}/squashfs.img"]
+    assert found.holds
+    assert any("ESP, which is not here" in note for note in found.notes)

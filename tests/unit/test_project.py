@@ -86,7 +86,6 @@ TESTED_THROUGH = {
     "liveos.operations.overlay.upper.source": "tests/tools/operations/overlay/test_convert.py",
     "liveos.cli.verify": "tests/tools/operations/test_verify.py",
     "liveos.host.signature": "tests/tools/operations/test_verify.py",
-    "liveos.operations.verify": "tests/tools/operations/test_verify.py",
     "liveos.operations.memory.perform": "tests/tools/operations/test_install_memory.py",
 }
 

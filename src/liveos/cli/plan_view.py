@@ -10,11 +10,14 @@ from liveos.cli.render import heading, size, table, words
 from liveos.cli.text import printable
 from liveos.operations.plan import Plan
 
+_MOST_STEPS = 9
+
 
 def plan_view(plan: Plan, *, complete: bool = True) -> Iterator[RenderableType]:
     """The parts of the view in order; what will be destroyed stands last, where it is read.
 
-    A ``complete`` view has the whole line of each step, with every path and argument.
+    A ``complete`` view has the whole line of each step, with every path and argument. Another one
+    is read before a question: many steps would push the rest from the screen.
     """
     yield Text(words(f"Plan: {plan.title}"), "bold")
     if plan.layout:
@@ -53,6 +56,8 @@ def _share(amount: int, whole: int) -> str:
 
 def _steps(plan: Plan, *, complete: bool) -> RenderableType:
     """Lines are not broken: commands can be taken from them."""
+    if not complete and len(plan.steps) > _MOST_STEPS:
+        return Text(f"\n{len(plan.steps)} steps; --dry-run shows each of them.\n")
     lines = [
         Text(
             f"  {number:2}. {words(str(step) if complete else step.title)}",

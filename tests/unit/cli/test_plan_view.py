@@ -2,6 +2,7 @@
 """Plans as people read them before they say yes."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,10 @@ PLAN = Plan(
 )
 
 
-def lines(plan: Plan, width: int = 100) -> list[str]:
+def lines(plan: Plan, width: int = 100, *, complete: bool = True) -> list[str]:
     stream = io.StringIO()
     console = Console(file=stream, width=width, markup=False, highlight=False)
-    for part in plan_view(plan):
+    for part in plan_view(plan, complete=complete):
         console.print(part)
     return [" ".join(line.split()) for line in stream.getvalue().splitlines()]
 
@@ -39,6 +40,16 @@ def test_everything_of_a_plan_is_shown() -> None:
     assert "note: changes share the 6 GiB that are free on LIVE" in shown
     for number, step in enumerate(PLAN.steps, 1):
         assert f"{number}. {step}" in " ".join(shown)
+
+
+def test_before_the_question_many_steps_are_only_counted() -> None:
+    many = replace(PLAN, steps=PLAN.steps * 20)
+    asked = lines(many, complete=False)
+    assert "40 steps; --dry-run shows each of them." in asked
+    assert not any(str(PLAN.steps[1]) in line for line in asked)
+    assert len([line for line in lines(many) if str(PLAN.steps[1]) in line]) == 20
+    few = lines(PLAN, complete=False)
+    assert all(f"{number}. {step.title}" in few for number, step in enumerate(PLAN.steps, 1))
 
 
 def test_what_will_be_lost_stands_last_and_cannot_hide_itself() -> None:

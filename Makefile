@@ -43,6 +43,7 @@ unit: setup-all ## tests that need no program
 
 tools: setup-all ## tests that run real programs on files
 	$(PYTEST) tests/tools -m tools -n auto $(CUTS)
+	@[ "$$(id -u)" -ne 0 ] || $(BIN)/python -m pytest -p no:cacheprovider tests/tools -m "tools and root"
 
 images: setup-all ## the live images that the tests boot, built once and cached
 	$(BIN)/python -m tests.images all

@@ -19,10 +19,7 @@ from tests.tools.operations.overlay import stores
 
 pytestmark = [
     pytest.mark.tools,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not Path("/dev/loop-control").exists(),
-        reason="only root mounts filesystems, and only with loop devices",
-    ),
+    pytest.mark.root,
 ]
 
 MIB = 1 << 20

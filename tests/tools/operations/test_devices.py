@@ -71,6 +71,7 @@ def facts_of(path: Path) -> BlockDevice:
     return device_at(node, Machine())
 
 
+@pytest.mark.root
 def test_two_devices_at_once(iso: Path, loops: list[Path]) -> None:
     made = [planned(iso, look_at(loop, iso)) for loop in loops]
     outcomes = execute_all(made, [NullReporter(), NullReporter()])
@@ -79,6 +80,7 @@ def test_two_devices_at_once(iso: Path, loops: list[Path]) -> None:
         assert_whole(loop)
 
 
+@pytest.mark.root
 def test_a_claimed_device_is_locked_and_nobody_mounts_it(loops: list[Path]) -> None:
     claim = Claim(loops[0])
     claim.require(facts_of(loops[0]))
@@ -94,6 +96,7 @@ def test_a_claimed_device_is_locked_and_nobody_mounts_it(loops: list[Path]) -> N
     os.close(other)
 
 
+@pytest.mark.root
 def test_a_device_that_somebody_else_has(
     loops: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_device_that_somebody_else_has(
     os.close(other)
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("changes", [{"diskseq": 1}, {"size": 4096}, {"serial": "other"}])
 def test_a_device_that_has_been_exchanged(loops: list[Path], changes: dict[str, object]) -> None:
     known = replace(facts_of(loops[0]), **changes)  # type: ignore[arg-type]
@@ -115,6 +119,7 @@ def test_a_device_that_has_been_exchanged(loops: list[Path], changes: dict[str, 
     claim.release()
 
 
+@pytest.mark.root
 def test_an_exchanged_device_is_not_written_to(iso: Path, loops: list[Path]) -> None:
     target = look_at(loops[0], iso)
     assert target.device is not None
@@ -170,11 +175,13 @@ def test_a_stick_that_forgets_what_is_written(
     assert not target.draft.exists()
 
 
+@pytest.mark.root
 def test_a_device_installed_by_a_plan_alone(iso: Path, loops: list[Path]) -> None:
     execute(planned(iso, look_at(loops[0], iso)))
     assert_whole(loops[0])
 
 
+@pytest.mark.root
 def test_a_partition_of_the_target_as_the_source(iso: Path, loops: list[Path]) -> None:
     assert look_at(loops[0], loops[0]).is_source
     assert not look_at(loops[0], loops[1]).is_source

@@ -2,7 +2,6 @@
 """Homes as e2fsprogs and cryptsetup see them afterwards."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -198,7 +197,7 @@ def nobody_has_python() -> bool:
     return as_nobody(sys.executable, "-c", "import liveos").returncode == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.root
 def test_an_ordinary_user_can_do_it(tmp_path: Path) -> None:
     """Neither loop devices nor device-mapper, nor any right but to the stick's file."""
     if not nobody_has_python():

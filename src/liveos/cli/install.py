@@ -16,7 +16,7 @@ from liveos.cli.output import Output
 from liveos.errors import ExitStatus, RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from liveos.operations.install import InstallRequest
+    from liveos.operations.install.stick import InstallRequest
     from liveos.operations.plan import Plan
 
 

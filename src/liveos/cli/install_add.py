@@ -14,7 +14,7 @@ from liveos.errors import UsageError
 if TYPE_CHECKING:
     from liveos.medium.home.mounting import LiveSystem
     from liveos.medium.sources import Source
-    from liveos.operations.install import InstallRequest
+    from liveos.operations.install.stick import InstallRequest
     from liveos.operations.plan import Plan
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from liveos.errors import UsageError
 
 if TYPE_CHECKING:
-    from liveos.operations.install import InstallRequest
     from liveos.operations.install.sizes import Wish
-    from liveos.operations.install.stick import HomeRequest
+    from liveos.operations.install.stick import HomeRequest, InstallRequest
     from liveos.operations.plan import Plan
 
 _AUTO = "auto"

@@ -15,6 +15,7 @@ from liveos.host.block.claim import drop_buffers
 
 PIECE = 1 * 1024 * 1024
 _WINDOW = 64 * 1024 * 1024
+_WRITE = 1024 * 1024
 _AHEAD = 4
 
 Progress = Callable[[int], None]
@@ -89,7 +90,7 @@ class DurableWriter:
     def write(self, offset: int, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
-            count = os.pwrite(self._descriptor, view, offset)
+            count = os.pwrite(self._descriptor, view[:_WRITE], offset)
             offset += count
             self._written += count
             view = view[count:]

@@ -11,9 +11,8 @@ from liveos.cli.home import passphrase
 from liveos.cli.install_home import home_request, needs_key, wish, with_key
 from liveos.cli.main import main
 from liveos.errors import ExitStatus, RefusedError, UsageError
-from liveos.operations.install import InstallRequest
 from liveos.operations.install.sizes import AUTO
-from liveos.operations.install.stick import HomeRequest
+from liveos.operations.install.stick import HomeRequest, InstallRequest
 from liveos.operations.plan import Plan
 from liveos.sizes import Size
 

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from liveos.formats.binary import ByteSource
+from liveos.host import disk
 from liveos.host.block.claim import drop_buffers
 
 PIECE = 1 * 1024 * 1024
 _WINDOW = 64 * 1024 * 1024
-_WRITE = 1024 * 1024
 _AHEAD = 4
 
 Progress = Callable[[int], None]
@@ -88,12 +88,8 @@ class DurableWriter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync")
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        while view:
-            count = os.pwrite(self._descriptor, view[:_WRITE], offset)
-            offset += count
-            self._written += count
-            view = view[count:]
+        disk.write_all(self._descriptor, offset, data)
+        self._written += len(data)
         if self._written - self._asked >= _WINDOW:
             self._await()
             self._asked = self._written

@@ -21,6 +21,7 @@ SUITE = NESTED.suite
 MOUNT = "/run/guest-python"
 # dmsetup, cryptsetup and e2fsprogs are in the image itself.
 PACKAGES = ("python3.11", "fdisk", "dosfstools", "mtools", "grub-common", "grub-pc-bin")
+WITH_UDISKS = (*PACKAGES, "udisks2", "polkitd")
 _PROGRAMS = f"{MOUNT}/usr/bin:{MOUNT}/usr/sbin:{MOUNT}/sbin:{MOUNT}/bin"
 
 # The guest's own programs and libraries come first: they are as old as these, or newer.
@@ -46,14 +47,14 @@ def command(*words: str) -> str:
     return " ".join(("env", *setting, f"{MOUNT}/usr/bin/python3.11", "-m", "liveos", *words))
 
 
-def base_tree() -> Path:
+def base_tree(packages: tuple[str, ...] = PACKAGES) -> Path:
     """Python and tools of the suite, fetched once; only their files, no maintainer's script ran."""
     home = cache_directory() / "guest-python"
-    tree = home / f"{SUITE}-{'-'.join(PACKAGES)}.tar"
+    tree = home / f"{SUITE}-{'-'.join(packages)}.tar"
     if not tree.exists():
         home.mkdir(parents=True, exist_ok=True)
         part = tree.with_suffix(f".{os.getpid()}")
-        include = f"--include={','.join(PACKAGES)}"
+        include = f"--include={','.join(packages)}"
         mode = "root" if os.geteuid() == 0 else "unshare"
         words = ("mmdebstrap", "-q", f"--mode={mode}", "--variant=extract", include, "--format=tar")
         subprocess.run([*words, SUITE, part, MIRROR], check=True)
@@ -61,15 +62,20 @@ def base_tree() -> Path:
     return tree
 
 
-def make_disk(directory: Path) -> Path:
-    """The squashfs, with the program as it is in this checkout."""
+def make_disk(
+    directory: Path, packages: tuple[str, ...] = PACKAGES, libraries: tuple[str, ...] = ()
+) -> Path:
+    """The squashfs, with the program as it is in this checkout.
+
+    ``libraries`` are Python distributions that it can do without.
+    """
     tree, disk = directory / "guest-python", directory / "guest-python.squashfs"
     tree.mkdir()
     kinds = ("--exclude=./dev/*", "--exclude=./var/*")
-    subprocess.run(["tar", "-xf", base_tree(), "-C", tree, *kinds], check=True)
+    subprocess.run(["tar", "-xf", base_tree(packages), "-C", tree, *kinds], check=True)
     program = tree / "program"
     program.mkdir()
-    for name in sorted(_distributions("liveos") - {"liveos"}):
+    for name in sorted(_distributions("liveos", *libraries) - {"liveos"}):
         _copy_distribution(name, program)
     source = Path(sys.modules["liveos"].__file__ or "").parent
     shutil.copytree(source, program / "liveos", ignore=shutil.ignore_patterns("__pycache__"))
@@ -79,9 +85,9 @@ def make_disk(directory: Path) -> Path:
     return disk
 
 
-def _distributions(name: str) -> set[str]:
-    """A distribution with all that it needs, by the metadata that pip has left."""
-    found, waiting = set[str](), [name]
+def _distributions(*names: str) -> set[str]:
+    """Distributions with all that they need, by the metadata that pip has left."""
+    found, waiting = set[str](), [*names]
     while waiting:
         each = waiting.pop().lower().replace("_", "-")
         if each in found:
@@ -107,4 +113,5 @@ def _copy_distribution(name: str, to: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(base_tree())  # noqa: T201 - what was asked for
+    for each in (PACKAGES, WITH_UDISKS):
+        print(base_tree(each))  # noqa: T201 - what was asked for

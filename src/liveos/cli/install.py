@@ -81,6 +81,7 @@ Targets = Annotated[
     typer.Argument(
         metavar="TARGET...",
         help="A device, or an image file with --size, several at the same time; or live.",
+        readable=False,  # who may not open a device may still have udisks2 open it
     ),
 ]
 SizeOption = Annotated[

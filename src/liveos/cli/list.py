@@ -10,7 +10,11 @@ from liveos.cli.output import Output
 
 Source = Annotated[
     Path,
-    typer.Argument(metavar="STICK", help="A stick, image file, ISO, directory, or live."),
+    typer.Argument(
+        metavar="STICK",
+        help="A stick, image file, ISO, directory, or live.",
+        readable=False,  # what may not be read is said by us, with what to do next
+    ),
 ]
 
 

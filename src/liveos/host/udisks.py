@@ -5,6 +5,7 @@ A descriptor is all that one gets: opening it again under /proc/self/fd asks for
 device, so programs that want a path cannot be used on it. jeepney is an optional dependency.
 """
 
+import errno
 import importlib.util
 import os
 from contextlib import suppress
@@ -22,6 +23,15 @@ HOW_TO = "run this as root; or install udisks2 and the Python package jeepney (l
 _NAME = "org.freedesktop.UDisks2"
 _MANAGER = "/org/freedesktop/UDisks2/Manager"
 _NO_DRIVE = "/"
+_UNASKED = {"auth.no_user_interaction": ("b", True)}
+_REFUSALS = {
+    "NotAuthorized": "a rule of polkit's forbids it to you: run this as root",
+    "NotAuthorizedCanObtain": "polkit wants a password, and this session has no agent that asks "
+    "for it: run this as root, or in a terminal of a desktop",
+    "NotAuthorizedDismissed": "allow it when you are asked, or run this as root",
+    "AccessDenied": "run this as root",
+}
+"""By the names of errors, without what is before the last dot."""
 _BUS_SECONDS = 5.0
 _ANSWER_SECONDS = 300.0
 """A person may have to look for the password."""
@@ -53,12 +63,15 @@ def open_device(path: Path, flags: int) -> int:
 
 
 def power_off(path: Path) -> bool:
-    """Flush the drive and switch it off, so that it can be pulled out; False if it cannot be."""
+    """Flush the drive and switch it off, so that it can be pulled out; False if it cannot be.
+
+    Who sits at the machine may do that; nobody is asked for a password only to have it done.
+    """
     with suppress(OSError, LiveosError), _connected() as bus:
         drive = _drive(bus, _resolve(bus, path))
         if drive != _NO_DRIVE:
             address = _address(drive, f"{_NAME}.Drive")
-            _call(bus, address, "PowerOff", "a{sv}", ({},))
+            _call(bus, address, "PowerOff", "a{sv}", (_UNASKED,))
             return True
     return False
 
@@ -127,11 +140,15 @@ def _call(
 
 
 def _failure(name: str, body: tuple[object, ...]) -> LiveosError:
-    """An error of udisks2 by its name."""
+    """An error of udisks2 by its name, which tells more than its sentence does.
+
+    What polkit refuses has three names and one sentence (udisksdaemonutil.c); open(2) of a device
+    in use is a failure as any other, with the words of strerror(3).
+    """
     said = f"udisks2: {body[0] if body else name}"
     kind = name.rpartition(".")[2]
-    if kind.startswith("NotAuthorized") or kind == "AccessDenied":
-        return NotPermittedError(said, hint="allow it when you are asked, or run this as root")
-    if kind == "DeviceBusy" or os.strerror(16) in said:
+    if kind in _REFUSALS:
+        return NotPermittedError(said, hint=_REFUSALS[kind])
+    if kind == "DeviceBusy" or os.strerror(errno.EBUSY) in said:
         return RefusedError(said, hint="unmount the device, then try again")
     return LiveosError(said, hint=HOW_TO)

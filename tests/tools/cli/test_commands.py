@@ -147,6 +147,14 @@ def test_where_nothing_may_be_written(iso: Path, tmp_path: Path) -> None:
     assert says(done, ExitStatus.NOT_PERMITTED, str(closed))
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_no_error_of_usage(iso: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed.img"
+    closed.touch(mode=0)
+    for words in (("inspect",), ("list",), ("install", "--erase", "--yes", iso)):
+        assert says(liveos(*words, closed), ExitStatus.NOT_PERMITTED, str(closed))
+
+
 def test_a_damaged_source_is_not_used(iso: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.iso"
     shutil.copyfile(iso, damaged)

@@ -53,9 +53,12 @@ def private_bus(directory: Path) -> Iterator[str]:
 
 
 class MadeUpUdisks:
-    """Knows one disk, which is a file; ``fails`` is the error that it answers OpenDevice with."""
+    """Knows one disk, which is a file.
 
-    def __init__(self, address: str, disk: Path, fails: str | None = None) -> None:
+    ``fails`` is the error that it answers OpenDevice with, by name and in words.
+    """
+
+    def __init__(self, address: str, disk: Path, fails: tuple[str, str] | None = None) -> None:
         self._address = address
         self._disk = disk
         self._fails = fails
@@ -96,7 +99,8 @@ class MadeUpUdisks:
 
     def _answer(self, bus: DBusConnection, method: str, message: Message) -> None:
         if method == "OpenDevice" and self._fails:
-            bus.send(new_error(message, self._fails, "s", ("made up",)))
+            name, words = self._fails
+            bus.send(new_error(message, name, "s", (words,)))
         elif method == "OpenDevice":
             descriptor = os.open(self._disk, os.O_RDWR)
             bus.send(new_method_return(message, "h", (descriptor,)))

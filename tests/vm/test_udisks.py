@@ -87,6 +87,7 @@ def make_stick(guest: Guest) -> None:
 
     refused = said(guest, ExitStatus.NOT_PERMITTED, *INSTALL, device)
     assert "Not authorized" in refused
+    assert "no agent that asks" in refused
     assert "run this as root" in refused
     assert sectors(guest, device)[_WRITTEN] == before[_WRITTEN]
 

@@ -8,6 +8,7 @@ device, so programs that want a path cannot be used on it. jeepney is an optiona
 import errno
 import importlib.util
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ _REFUSALS = {
     "AccessDenied": "run this as root",
 }
 """By the names of errors, without what is before the last dot."""
+_PATIENCE = 5.0
 _BUS_SECONDS = 5.0
 _ANSWER_SECONDS = 300.0
 """A person may have to look for the password."""
@@ -70,10 +72,23 @@ def power_off(path: Path) -> bool:
     with suppress(OSError, LiveosError), _connected() as bus:
         drive = _drive(bus, _resolve(bus, path))
         if drive != _NO_DRIVE:
-            address = _address(drive, f"{_NAME}.Drive")
-            _call(bus, address, "PowerOff", "a{sv}", (_UNASKED,))
+            _switch_off(bus, _address(drive, f"{_NAME}.Drive"))
             return True
     return False
+
+
+def _switch_off(bus: "DBusConnection", drive: "DBusAddress") -> None:
+    """udisks2 wants the disk for itself, and udev looks at it for a moment once it is closed."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            _call(bus, drive, "PowerOff", "a{sv}", (_UNASKED,))
+        except RefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _connected() -> "DBusConnection":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bus of one's own (dbus-daemon) and a service on it that answers like udisks2."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -55,13 +56,17 @@ def private_bus(directory: Path) -> Iterator[str]:
 class MadeUpUdisks:
     """Knows one disk, which is a file.
 
-    ``fails`` is the error that it answers OpenDevice with, by name and in words.
+    ``fails`` is the error that it answers OpenDevice with, by name and in words. udev looks at the
+    disk when somebody wants it switched off, ``looks`` times.
     """
 
-    def __init__(self, address: str, disk: Path, fails: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, address: str, disk: Path, fails: tuple[str, str] | None = None, looks: int = 0
+    ) -> None:
         self._address = address
         self._disk = disk
         self._fails = fails
+        self._looks = looks
         self.asked: list[tuple[str, tuple[Any, ...]]] = []
         self.interactive = False
 
@@ -105,6 +110,10 @@ class MadeUpUdisks:
             descriptor = os.open(self._disk, os.O_RDWR)
             bus.send(new_method_return(message, "h", (descriptor,)))
             os.close(descriptor)
+        elif method == "PowerOff" and self._looks:
+            self._looks -= 1
+            words = f"Error opening {self._disk}: {os.strerror(errno.EBUSY)}"
+            bus.send(new_error(message, f"{_NAME}.Error.Failed", "s", (words,)))
         elif method == "ResolveDevice":
             is_known = message.body[0]["path"] == ("s", str(self._disk))
             bus.send(new_method_return(message, "ao", ([_BLOCK] if is_known else [],)))

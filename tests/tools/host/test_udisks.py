@@ -103,3 +103,16 @@ def test_it_powers_a_drive_off(disk: Path, tmp_path: Path, monkeypatch: pytest.M
         # Without a password: who may not do it unasked pulls the stick out as it is.
         assert service.asked[-1] == ("PowerOff", ({"auth.no_user_interaction": ("b", True)},))
         assert not udisks.power_off(tmp_path / "other")
+
+
+def test_it_powers_a_drive_off_when_udev_has_looked_at_it(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_bus(tmp_path) as address, MadeUpUdisks(address, disk, looks=2) as service:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        assert udisks.power_off(disk)
+        assert [method for method, _ in service.asked].count("PowerOff") == 3
+        monkeypatch.setattr(udisks, "_PATIENCE", 0.0)
+    with private_bus(tmp_path) as address, MadeUpUdisks(address, disk, looks=9):
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        assert not udisks.power_off(disk)

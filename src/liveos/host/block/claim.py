@@ -83,7 +83,10 @@ def disk_sequence(descriptor: int) -> int | None:
 
 
 def reread_partitions(descriptor: int) -> None:
-    """Tell the kernel of the partition table; only root may."""
+    """Tell the kernel of the partition table; only root may.
+
+    For others udev does: it looks at every disk that has been open for writing when it is closed.
+    """
     with suppress(OSError):  # EBUSY and EACCES are no harm: it looks when the stick is plugged in
         fcntl.ioctl(descriptor, _REREAD_PARTITIONS)
 

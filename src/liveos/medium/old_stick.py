@@ -93,6 +93,11 @@ class OldStick:
         return self.path
 
     @property
+    def filesystem(self) -> str:
+        """What the kernel calls the filesystem of the images."""
+        return self.live.filesystem
+
+    @property
     def live_volume(self) -> Ext4Volume | FatVolume:
         assert self.live.offset is not None
         assert self.live.size is not None
@@ -154,7 +159,7 @@ AnyStick = OpenStick | OldStick
 @contextmanager
 def open_any_stick(path: Path) -> Iterator[AnyStick]:
     """The stick at a path, of whichever layout; errors are those of `medium.stick.open_stick`."""
-    if is_live(path):
+    if is_live(path) or path.is_dir():
         with open_stick(path) as stick:
             yield stick
         return

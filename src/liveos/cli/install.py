@@ -80,7 +80,8 @@ Targets = Annotated[
     list[Path],
     typer.Argument(
         metavar="TARGET...",
-        help="A device, or an image file with --size, several at the same time; or live.",
+        help="A device, or an image file with --size, several at the same time; to add to what is"
+        " there, live, or where LIVE of the stick is mounted.",
     ),
 ]
 SizeOption = Annotated[

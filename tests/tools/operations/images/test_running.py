@@ -272,7 +272,7 @@ def test_who_may_not_read_the_disk_sees_what_is_mounted(booted: Attached) -> Non
     assert [each.image.name for each in list_images(LIVE, booted.root).images] == [NAME]
 
 
-def test_what_was_added_is_verified_where_it_is_mounted(booted: Booted, iso: Path) -> None:
+def test_what_was_added_is_verified_where_it_is_mounted(booted: Attached, iso: Path) -> None:
     add_second(booted, iso)
     good = verify(LIVE, NullReporter(), system=booted.root)
     assert good.holds
@@ -291,7 +291,7 @@ def test_what_was_added_is_verified_where_it_is_mounted(booted: Booted, iso: Pat
     ]
 
 
-def test_who_may_not_read_the_disk_verifies_what_is_mounted(booted: Booted, iso: Path) -> None:
+def test_who_may_not_read_the_disk_verifies_what_is_mounted(booted: Attached, iso: Path) -> None:
     add_second(booted, iso)
     (booted.root / "dev/sdb").unlink()  # for root, too, it cannot be read then
     found = verify(LIVE, NullReporter(), system=booted.root)

@@ -10,7 +10,7 @@ so nothing of the owner's is taken for an image's.
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -38,7 +38,8 @@ from liveos.report import Finding, Severity
 MENU = "/EFI/BOOT/grub.cfg"
 _SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
-_UNMOUNTED = "ext4"
+_FAT = "vfat"
+_UNMOUNTED = frozenset({"ext4", _FAT})
 _FIRST_LINE = "# Boot menu of a LiveOS stick."
 _IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
 _OUR_LINE = re.compile(r"^(?:source \(\$root\)|INCLUDE )/liveos/[^/\s]+/", re.MULTILINE)
@@ -108,11 +109,13 @@ class OpenStick:
         return FatVolume(self.device, self.esp.offset, self.esp.size)
 
     @property
-    def live_volume(self) -> Ext4Volume | MountedVolume:
+    def live_volume(self) -> Ext4Volume | FatVolume | MountedVolume:
         assert self.live.offset is not None
         if self.mounted is not None:
             return MountedVolume(self.mounted.mount, _mounted_size(self.mounted.mount))
         assert self.live.size is not None
+        if self.live.filesystem == _FAT:
+            return FatVolume(self.path, self.live.offset, self.live.size, Ext4Volume.name)
         return Ext4Volume(self.path, self.live.offset, self.live.size)
 
     @property
@@ -129,13 +132,15 @@ class OpenStick:
         """Where an image has its boot files."""
         return FatFolder(self.esp_volume, f"{_BOOT_FILES}/{name}")
 
-    def folder(self, name: str) -> Ext4Folder | HostFolder:
+    def folder(self, name: str) -> Ext4Folder | FatFolder | HostFolder:
         """An image's directory; with no name, the top of LIVE."""
         match self.live_volume:
             case MountedVolume() as volume:
                 return HostFolder(volume.at(name))
             case Ext4Volume() as volume:
                 return Ext4Folder(volume, f"/{name}")
+            case FatVolume() as volume:
+                return FatFolder(volume, f"/{name}")
 
     def boot_files(self, name: str) -> tuple[Node, ...]:
         """The files in the directory of an image on the ESP."""
@@ -282,15 +287,29 @@ def _volumes(scene: Scene) -> tuple[Volume, Volume]:
         _menu(scene, scene.esp)
         _require_grub(scene, scene.esp)
         raise _must_be_mounted(scene.path, closed)
+    if _is_single(scene):
+        raise UnsupportedError(
+            f"{scene.path} has one partition for everything: such a stick has one image, as it was"
+            " installed",
+            hint="install it anew without --layout single, for several images and newer ones",
+        )
     if scene.kind is not MediumKind.DISK or scene.esp is None or not others:
         raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=_HINT)
-    if others[0].filesystem not in {_UNMOUNTED, "directory"}:
+    if scene.mounted is None and others[0].filesystem not in _UNMOUNTED:
         raise UnsupportedError(
             f"{scene.path}: images lie on {others[0].filesystem}, and liveos adds, removes and"
-            " changes whole ones on ext4, and on mounted Btrfs, XFS and F2FS",
+            " changes whole ones on ext4 and FAT32, and on mounted Btrfs, XFS and F2FS",
             hint=_HINT,
         )
     return scene.esp, others[0]
+
+
+def _is_single(scene: Scene) -> bool:
+    if scene.kind is not MediumKind.DISK or scene.esp is not None or len(scene.volumes) != 1:
+        return False
+    with suppress(UnsupportedError):
+        return _menu(scene, scene.volumes[0]).is_ours
+    return False
 
 
 def _require_grub(scene: Scene, esp: Volume) -> None:

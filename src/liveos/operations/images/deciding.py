@@ -16,7 +16,7 @@ from liveos.medium.old_stick import AnyStick
 from liveos.operations.home.plans.partition import choose_partition
 from liveos.operations.images.addition import Addition
 from liveos.operations.images.loaders import efi_verb, loader_notes
-from liveos.operations.images.room import free_on_live, share_live
+from liveos.operations.images.room import free_on_live, require_size, share_live
 from liveos.operations.install.filesystems import Target as LivePlace
 from liveos.operations.install.filesystems import filesystem_called
 from liveos.operations.install.memory import at_boot
@@ -62,6 +62,7 @@ def decide(
     uncompressed = request.uncompressed or kind is PersistenceKind.DIRECT
     payload = fitted(payload_of(source, image, request.name, uncompressed=uncompressed))
     payload = replace(payload, efi_verb=efi_verb(stick, payload))
+    require_size(payload, stick)
     used = at_boot(request, image, system)
     tags = Tags(stick.live.uuid or "", stick.live.label or "", stick.filesystem)
     installed = installed_image(request, payload, kind, used, tags)

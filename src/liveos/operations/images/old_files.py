@@ -24,12 +24,18 @@ _KEPT = frozenset({_MENU_FILE, RECORD_NAME})
 class OldFiles:
     """What an image has now: names on LIVE and on the ESP.
 
-    ``stale`` are files that a run which was cut off has left: no entry of the menu names them.
+    ``stale_roots`` and ``stale_boot`` are files that a run which was cut off has left on each: no
+    entry of the menu names them.
     """
 
     root: str
     boot: tuple[FolderFile, ...]
-    stale: tuple[FolderFile, ...]
+    stale_roots: tuple[FolderFile, ...]
+    stale_boot: tuple[FolderFile, ...]
+
+    @property
+    def stale(self) -> tuple[FolderFile, ...]:
+        return (*self.stale_boot, *self.stale_roots)
 
     @property
     def boot_names(self) -> frozenset[str]:
@@ -51,10 +57,9 @@ def old_files(stick: OpenStick, name: str, image: Image) -> OldFiles:
         elif node.name.casefold() not in _KEPT:
             unused.append(place)
     there = stick.live.list_names(f"/{name}")
-    unused += [
-        FolderFile(stick.folder(name), each) for each in _ROOTS if each in there and each != root
-    ]
-    return OldFiles(root, tuple(used), tuple(unused))
+    roots = [each for each in _ROOTS if each in there and each != root]
+    stale = tuple(FolderFile(stick.folder(name), each) for each in roots)
+    return OldFiles(root, tuple(used), stale, tuple(unused))
 
 
 def beside(payload: Payload, name: str, old: OldFiles) -> Payload:

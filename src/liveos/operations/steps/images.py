@@ -131,7 +131,7 @@ class RemoveFile:
 class SetAside:
     """Give a file or directory a name under which nothing looks for it."""
 
-    folder: Ext4Folder | HostFolder
+    folder: StickFolder
     name: str
     aside: str
 

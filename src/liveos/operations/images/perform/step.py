@@ -161,7 +161,7 @@ def _add_swap(step: AddSwap) -> None:
     keep_private(folder, step.place.name)
 
 
-def _set_aside(folder: Ext4Folder | HostFolder, name: str, aside: str) -> None:
+def _set_aside(folder: StickFolder, name: str, aside: str) -> None:
     if name in directory_names(folder):
         rename(folder, [(name, aside)])
     else:

@@ -14,6 +14,7 @@ from typing import Any
 
 from liveos.errors import RefusedError, UnsupportedError
 from liveos.formats.tree import FileKind, Node
+from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.tools import DEBUGFS, MTOOLS
 from liveos.medium.bootline import directory_words
@@ -75,6 +76,7 @@ def plan(stick: OpenStick, name: str | None, new: str) -> Plan:
         check_change(stick, name)
         return _clearing(stick, name, new)
     change = _Renaming(stick, require_image(stick, name), new)
+    _require_links(stick)
     if change.old.casefold() == new.casefold():
         raise RefusedError(f"{change.old} is called so already", hint="choose another name")
     check_change(stick, change.old)
@@ -90,6 +92,15 @@ def plan(stick: OpenStick, name: str | None, new: str) -> Plan:
         needs=(DEBUGFS, MTOOLS, *tools(stick)),
         when_it_fails="the same command, given again, goes on",
     )
+
+
+def _require_links(stick: OpenStick) -> None:
+    if isinstance(stick.folder(""), FatFolder):
+        raise UnsupportedError(
+            f"{stick.path} has its images on FAT, where no link can lead from an old name to a new"
+            " one: a power cut could leave an image under neither",
+            hint="add it once more under the other name, and remove it then",
+        )
 
 
 def _is_done(stick: OpenStick, name: str | None, new: str) -> bool:
@@ -125,7 +136,9 @@ def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
     yield Sync(stick.device)
     yield ReadBack(stick.path)
     if not change.is_moved:
-        yield MoveDirectory(stick.folder(""), old, new)
+        top = stick.folder("")
+        assert not isinstance(top, FatFolder)  # refused
+        yield MoveDirectory(top, old, new)
     yield from _noted(change, text)
     yield ReplaceMenu(stick.menu.place, with_name(stick.menu.text, old, new))
     yield from removal(stick, old)

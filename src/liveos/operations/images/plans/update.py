@@ -13,7 +13,6 @@ from uuid import UUID
 
 from liveos.errors import UnsupportedError
 from liveos.formats.binary import FormatError
-from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.target import Target
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS
@@ -38,7 +37,7 @@ from liveos.operations.images.kept_memory import (
 from liveos.operations.images.loaders import efi_verb, loader_notes
 from liveos.operations.images.mounted import check_change, opening, record_on_esp, tools
 from liveos.operations.images.old_files import OldFiles, beside, old_files
-from liveos.operations.images.room import require_esp, require_live
+from liveos.operations.images.room import require_esp, require_live, require_size
 from liveos.operations.images.titles import told_apart
 from liveos.operations.install.filesystems import filesystem_called
 from liveos.operations.install.layout_checks import check_driver
@@ -154,9 +153,10 @@ def _decide(
     tags = Tags(stick.live.uuid or "", stick.live.label or "", stick.filesystem)
     installed = installed_image(wanted, payload, overlay.kind, used, tags)
     refuse(installed)
-    room = require_live(stick, payload, used.updates, name, _freed(files, on_esp=False))
+    require_size(payload, stick)
+    room = require_live(stick, payload, used.updates, name, _freed(files.stale_roots))
     boot_files = [file for file, _ in payload.boot_files]
-    require_esp(stick, boot_files, name, _freed(files, on_esp=True))
+    require_esp(stick, boot_files, name, _freed(files.stale_boot))
     # The old root goes before a new overlay is made.
     size = (
         size_of_new(overlay, image, room + old.root.file.size) if overlay.making else overlay.size
@@ -270,14 +270,13 @@ def _notes(update: _Update) -> Iterator[str]:
     yield from (f"at boot: {reason}" for reason in update.used.reasons)
 
 
-def _freed(files: OldFiles, *, on_esp: bool) -> int:
+def _freed(files: tuple[FolderFile, ...]) -> int:
     """Bytes that are given back before anything is written; at least so many.
 
     A file whose removal was cut off may have lost its clusters already.
     """
     freed = 0
-    for file in files.stale:
-        if isinstance(file.folder, FatFolder) is on_esp:
-            with suppress(FormatError), file.open() as content:
-                freed += content.size
+    for file in files:
+        with suppress(FormatError), file.open() as content:
+            freed += content.size
     return freed

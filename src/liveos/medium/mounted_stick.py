@@ -11,6 +11,7 @@ from liveos.medium.mounted import MountedPartition, partition_at
 from liveos.medium.open_scene import ESP_TYPES
 from liveos.medium.running import Running, find_running, is_live
 from liveos.medium.scene import UNREAD_LIVE, Scene
+from liveos.medium.stick_menu import NO_STICK_HINT
 
 # In these a rename leaves the old file or the new one, and fsync(2) makes it durable.
 _WRITTEN = frozenset({"ext4", *UNREAD_LIVE})
@@ -34,7 +35,7 @@ def stick_at(path: Path, system: Path) -> MountedPartition | None:
         raise UnsupportedError(
             f"{path}: its files are on {mounted.filesystem}, and where a stick is mounted, they are"
             " changed on ext4, Btrfs, XFS and F2FS only",
-            hint="liveos install makes a stick that can hold several images",
+            hint=NO_STICK_HINT,
         )
     return mounted
 

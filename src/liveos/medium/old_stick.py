@@ -30,7 +30,8 @@ from liveos.medium.owners_menus import is_syslinux
 from liveos.medium.payloads import live_directory
 from liveos.medium.running import is_live
 from liveos.medium.scene import Scene
-from liveos.medium.stick import OpenStick, is_our_menu, open_stick, read_stick, require_finished
+from liveos.medium.stick import OpenStick, open_stick, read_stick, require_finished
+from liveos.medium.stick_menu import is_our_menu
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 

@@ -8,7 +8,6 @@ so nothing of the owner's is taken for an image's.
 """
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,55 +15,29 @@ from pathlib import Path
 from typing import Protocol
 
 from liveos.errors import RefusedError, UnsupportedError, UsageError
-from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.tree import FileKind, Node
+from liveos.formats.binary import ByteSource
+from liveos.formats.tree import Node
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import HostFolder
 from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume
 from liveos.medium.inspect import images_of, opened
 from liveos.medium.loaders import read_boot
-from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.menus.unified import find_unified
 from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind, Partition
 from liveos.medium.mounted import MountedPartition, opened_with_esp
 from liveos.medium.mounted_stick import behind_esp, require_live, run_from, stick_at
-from liveos.medium.overlay.locate import parse_spec, place_in
+from liveos.medium.overlay.locate import parse_spec
 from liveos.medium.running import Running
 from liveos.medium.scene import UNREAD_LIVE, Scene
+from liveos.medium.stick_menu import NO_STICK_HINT, StickMenu, menu_of
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 
-MENU = "/EFI/BOOT/grub.cfg"
 _SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
 _FAT = "vfat"
 _UNMOUNTED = frozenset({"ext4", _FAT})
-_FIRST_LINE = "# Boot menu of a LiveOS stick."
-_IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
-_OUR_LINE = re.compile(r"^(?:source \(\$root\)|INCLUDE )/liveos/[^/\s]+/", re.MULTILINE)
-_HINT = "liveos install makes a stick that can hold several images"
-
-
-def is_our_menu(text: str) -> bool:
-    """Whether liveos has written the menu of a stick, for GRUB or for SYSLINUX."""
-    return text.startswith(_FIRST_LINE) or _OUR_LINE.search(text) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class StickMenu:
-    """The menu of a stick: its file, the text in there, and the images that it names, in order."""
-
-    place: FolderFile
-    text: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(_IMAGE_LINE.findall(self.text))
-
-    @property
-    def is_ours(self) -> bool:
-        return is_our_menu(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +162,7 @@ def read_stick(scene: Scene, source: ByteSource | None, path: Path) -> OpenStick
     """The same of what is open already; ``source`` is its bytes."""
     require_finished(scene)
     esp, live = _volumes(scene)
-    menu_of_stick = _menu(scene, esp)
+    menu_of_stick = menu_of(scene, esp)
     _require_grub(scene, esp)
     images = images_of(scene).images
     kernels = [kernel for image in images for kernel in image.kernels]
@@ -262,7 +235,7 @@ def leftover_findings(scene: Scene) -> Iterator[Finding]:
     """Images that the menu of a stick of ours does not promise: a run was cut off."""
     try:
         esp, _ = _volumes(scene)
-        names = _menu(scene, esp).names
+        names = menu_of(scene, esp).names
     except UnsupportedError:
         return
     for name in _leftovers(esp, names):
@@ -284,7 +257,7 @@ def _volumes(scene: Scene) -> tuple[Volume, Volume]:
     others = [each for each in scene.data_volumes if each is not scene.esp]
     closed = None if scene.mounted is not None else behind_esp(scene)
     if scene.esp is not None and closed is not None and closed.filesystem in UNREAD_LIVE:
-        _menu(scene, scene.esp)
+        menu_of(scene, scene.esp)
         _require_grub(scene, scene.esp)
         raise _must_be_mounted(scene.path, closed)
     if _is_single(scene):
@@ -294,12 +267,12 @@ def _volumes(scene: Scene) -> tuple[Volume, Volume]:
             hint="install it anew without --layout single, for several images and newer ones",
         )
     if scene.kind is not MediumKind.DISK or scene.esp is None or not others:
-        raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=_HINT)
+        raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=NO_STICK_HINT)
     if scene.mounted is None and others[0].filesystem not in _UNMOUNTED:
         raise UnsupportedError(
             f"{scene.path}: images lie on {others[0].filesystem}, and liveos adds, removes and"
             " changes whole ones on ext4 and FAT32, and on mounted Btrfs, XFS and F2FS",
-            hint=_HINT,
+            hint=NO_STICK_HINT,
         )
     return scene.esp, others[0]
 
@@ -308,7 +281,7 @@ def _is_single(scene: Scene) -> bool:
     if scene.kind is not MediumKind.DISK or scene.esp is not None or len(scene.volumes) != 1:
         return False
     with suppress(UnsupportedError):
-        return _menu(scene, scene.volumes[0]).is_ours
+        return menu_of(scene, scene.volumes[0]).is_ours
     return False
 
 
@@ -333,22 +306,3 @@ def _must_be_mounted(path: Path, part: Partition) -> UnsupportedError:
         hint=f"mount partition {part.number} (of a file: losetup --partscan, then mount), and name"
         " the directory instead",
     )
-
-
-def _menu(scene: Scene, esp: Volume) -> StickMenu:
-    node = esp.find_file(MENU)
-    if node is None or node.kind is not FileKind.FILE or node.size > MOST_TEXT:
-        raise UnsupportedError(f"{scene.path} has no boot menu of liveos", hint=_HINT)
-    try:
-        text = esp.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
-    except FormatError as error:
-        raise UnsupportedError(
-            f"{scene.path}: {error}", hint="liveos inspect tells more"
-        ) from error
-    menu = StickMenu(place_in(esp, node.path), text)
-    if not menu.is_ours:
-        raise UnsupportedError(
-            f"{scene.path} was not made by liveos, and its boot menu is its owner's to change",
-            hint=_HINT,
-        )
-    return menu

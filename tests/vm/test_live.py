@@ -92,13 +92,15 @@ def its_own_stick_gets_an_image(guest: Guest, how: str) -> None:
     assert tell(guest, options).startswith(how)
 
 
-def has_both(stick: Path, *checks_live: str) -> None:
+def has_both(
+    stick: Path, first: str = NESTED.label, live: tuple[str, ...] = ("e2fsck", "-fn")
+) -> None:
     """What the program says on another machine, and what the checkers of filesystems say."""
     listed = json.loads(liveos("list", "--json", stick))
-    found = [(each["name"], each["default"]) for each in listed["images"]]
-    assert found == [("LiveOS", True), (OTHER, False)]
+    found = [(each["name"], each["title"], each["default"]) for each in listed["images"]]
+    assert found == [("LiveOS", first, True), (OTHER, FLAT.label, False)]
     liveos("verify", stick)
-    for name, check in (("LIVE", checks_live or ("e2fsck", "-fn")), ("ESP", ("fsck.fat", "-n"))):
+    for name, check in (("LIVE", live), ("ESP", ("fsck.fat", "-n"))):
         partition = cut(stick, name)
         subprocess.run([*check, partition], check=True)
         partition.unlink()
@@ -201,7 +203,7 @@ def test_a_stick_of_a_filesystem_that_is_only_written_mounted(
         tell(guest, f"umount {MOUNT}")
 
     visit(stick, add, more=program_and_iso(tmp_path), patience=Patience(answer=900.0))
-    has_both(stick, *CHECKS[filesystem])
+    has_both(stick, FLAT.label, CHECKS[filesystem])
     proof = prove_medium(stick, tmp_path / "proof", image=OTHER)
     agrees_with_the_guest(proof, FirmwareKind.BIOS, PersistenceKind.DIRECTORY)
 

@@ -67,10 +67,11 @@ def without_syncs() -> None:
     """As nothing else does, a copy of the disk tells what has been synced."""
 
 
-def names(stick: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def titles(stick: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     capsys.readouterr()
     assert main(["list", "--json", str(stick)]) == ExitStatus.DONE
-    return [each["name"] for each in json.loads(capsys.readouterr().out)["images"]]
+    listed = json.loads(capsys.readouterr().out)["images"]
+    return {each["name"]: each["title"] for each in listed}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,8 @@ def test_images_come_and_go_while_it_is_mounted(
         assert main(["remove", "--yes", f"{point}:Third"]) == ExitStatus.REFUSED
         run("losetup", "--detach", loop)
         assert main(["remove", "--yes", f"{point}:Third"]) == ExitStatus.DONE
-        assert names(point, capsys) == ["LiveOS", "Other"]
+        shown = titles(point, capsys)
+        assert shown == {"LiveOS": "TINY-LIVE", OTHER: "Fedora-WS-Live-41-newer"}
         assert main(["verify", str(point)]) == ExitStatus.DONE
         assert sorted(each.name for each in point.iterdir() if each.name != "lost+found") == [
             "LiveOS",
@@ -107,7 +109,7 @@ def test_images_come_and_go_while_it_is_mounted(
         assert run("sha256sum", root).split()[0].decode() == digest_of(
             newer, "/LiveOS/squashfs.img"
         )
-    assert names(stick, capsys) == ["LiveOS", "Other"]
+    assert titles(stick, capsys) == shown
     _, esp, live = layouts.partitions(stick)
     run(*check, layouts.cut(stick, live, tmp_path / "live"))
     run("fsck.fat", "-n", layouts.cut(stick, esp, tmp_path / "esp"))

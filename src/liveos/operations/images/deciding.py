@@ -36,7 +36,7 @@ def check_target(target: Target) -> None:
     if target.in_use:
         raise RefusedError(
             f"{target.path} is in use: {target.in_use}",
-            hint="unmount or detach it, then try again; of a mounted stick, name the directory",
+            hint="unmount or detach it, then try again",
         )
     if not target.writable:
         raise NotPermittedError(f"{target.path} cannot be written", hint="check its permissions")

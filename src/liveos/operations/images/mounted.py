@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from liveos.errors import NotPermittedError, RefusedError, UnsupportedError
+from liveos.host.folders.folder import HostFolder
 from liveos.host.tools import MOUNT, Tool
 from liveos.host.use import use_of, use_of_upper
+from liveos.medium.home.updates import find_updates
 from liveos.medium.model import Medium
 from liveos.medium.record import RECORD_NAME
 from liveos.medium.running import require_other
@@ -33,7 +35,20 @@ def check_change(stick: OpenStick, name: str) -> None:
     if stick.running is not None:
         require_other(stick.running, name)
     _require_idle(stick, stick.mounted.mount / name)
+    _require_own_updates(stick)
     check_permission(stick)
+
+
+def check_own(stick: OpenStick, name: str) -> None:
+    """:raises RefusedError: an image's directory is a link, which may lead anywhere on this system.
+
+    In an unmounted filesystem no link leads out.
+    """
+    if stick.mounted is not None and (stick.mounted.mount / name).is_symlink():
+        raise RefusedError(
+            f"{stick.mounted.mount / name} is a link, and nothing is written through it",
+            hint=f"liveos remove {stick.path}:{name} removes the link",
+        )
 
 
 def check_addition(request: InstallRequest, source: Medium, stick: OpenStick) -> None:
@@ -132,6 +147,17 @@ def _require_idle(stick: OpenStick, directory: Path) -> None:
         if use is not None:
             hint = _ELSEWHERE if stick.running is not None else "end that use, then try again"
             raise RefusedError(f"{file} is in use: {use}", hint=hint)
+
+
+def _require_own_updates(stick: OpenStick) -> None:
+    """:raises RefusedError: the units for homes would be written through a link."""
+    for folder in {each.place.folder for each in find_updates(stick.live)}:
+        if isinstance(folder, HostFolder) and folder.directory.resolve() != folder.directory:
+            raise RefusedError(
+                f"{folder} leads through a link to {folder.directory.resolve()}, and nothing is"
+                " written through one",
+                hint="remove the link",
+            )
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -227,6 +227,23 @@ def test_what_somebody_uses_is_not_touched(
         plan_update(stick, newer, OverlayFate.KEEP)
 
 
+def test_nothing_is_written_through_a_link(stick: Attached, iso: Path, newer: Path) -> None:
+    """In a mounted filesystem one may lead to the files of this system."""
+    execute(stick.plan_add(iso, overlay_kind=DIRECTORY))
+    (stick.live / SECOND).rename(stick.live / OTHER)
+    (stick.live / SECOND).symlink_to(OTHER)
+    with pytest.raises(RefusedError, match="is a link"):
+        plan_update(stick, newer, OverlayFate.KEEP)
+    (stick.live / OTHER).rename(stick.live / "Third")
+    (stick.live / OTHER).symlink_to("Third")
+    with pytest.raises(RefusedError, match="is a link"):
+        plan_rename(stick)
+    (stick.live / "updates").mkdir()
+    (stick.live / "updates/run").symlink_to("/run")
+    with pytest.raises(RefusedError, match="through a link to /run"):
+        stick.plan_add(iso, name="Fourth")
+
+
 def test_who_may_not_write_one_of_the_two_is_told(
     stick: Attached, iso: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.model import FileRef, Image
 from liveos.medium.record import RECORD_NAME, find_record
 from liveos.medium.stick import OpenStick, require_image
-from liveos.operations.images.mounted import check_change, opening, tools
+from liveos.operations.images.mounted import check_change, check_own, opening, tools
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
 from liveos.operations.images.room import require_esp, size_of_boot_files
@@ -80,7 +80,9 @@ def plan(stick: OpenStick, name: str | None, new: str) -> Plan:
     if change.old.casefold() == new.casefold():
         raise RefusedError(f"{change.old} is called so already", hint="choose another name")
     check_change(stick, change.old)
-    if not change.is_moved:
+    if change.is_moved:
+        check_own(stick, new)
+    else:
         check_change(stick, new)
         check_new_name(stick, new)
     files = tuple(stick.esp.ref(node) for node in _boot_files(stick, change.old))

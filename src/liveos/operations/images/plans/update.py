@@ -35,7 +35,7 @@ from liveos.operations.images.kept_memory import (
     use_of_memory,
 )
 from liveos.operations.images.loaders import efi_verb, loader_notes
-from liveos.operations.images.mounted import check_change, opening, record_on_esp, tools
+from liveos.operations.images.mounted import check_change, check_own, opening, record_on_esp, tools
 from liveos.operations.images.old_files import OldFiles, beside, old_files
 from liveos.operations.images.room import require_esp, require_live, require_size
 from liveos.operations.images.titles import told_apart
@@ -117,6 +117,7 @@ def plan(  # noqa: PLR0913 - each is known by itself
     name = require_image(stick, name)
     check_target(target)
     check_change(stick, name)
+    check_own(stick, name)
     check_driver(filesystem_called(stick.filesystem), choose_image(source), drivers)
     update = _decide(request, source, stick, name, system)
     overlay = update.overlay

@@ -92,13 +92,15 @@ def its_own_stick_gets_an_image(guest: Guest, how: str) -> None:
     assert tell(guest, options).startswith(how)
 
 
-def has_both(stick: Path) -> None:
-    """What the program says on another machine, and what e2fsck and fsck.fat say."""
+def has_both(
+    stick: Path, first: str = NESTED.label, live: tuple[str, ...] = ("e2fsck", "-fn")
+) -> None:
+    """What the program says on another machine, and what the checkers of filesystems say."""
     listed = json.loads(liveos("list", "--json", stick))
     found = [(each["name"], each["title"], each["default"]) for each in listed["images"]]
-    assert found == [("LiveOS", NESTED.label, True), (OTHER, FLAT.label, False)]
+    assert found == [("LiveOS", first, True), (OTHER, FLAT.label, False)]
     liveos("verify", stick)
-    for name, check in (("LIVE", ("e2fsck", "-fn")), ("ESP", ("fsck.fat", "-n"))):
+    for name, check in (("LIVE", live), ("ESP", ("fsck.fat", "-n"))):
         partition = cut(stick, name)
         subprocess.run([*check, partition], check=True)
         partition.unlink()
@@ -175,6 +177,33 @@ def test_a_stick_that_is_mounted_read_only_gets_an_image(tmp_path: Path) -> None
 
     visit(stick, add, more=program_and_iso(tmp_path), patience=Patience(answer=900.0))
     has_both(stick)
+    proof = prove_medium(stick, tmp_path / "proof", image=OTHER)
+    agrees_with_the_guest(proof, FirmwareKind.BIOS, PersistenceKind.DIRECTORY)
+
+
+CHECKS = {"btrfs": ("btrfs", "check"), "f2fs": ("fsck.f2fs", "--dry-run")}
+
+
+@pytest.mark.spare
+@pytest.mark.parametrize("filesystem", CHECKS)
+def test_a_stick_of_a_filesystem_that_is_only_written_mounted(
+    filesystem: str, tmp_path: Path
+) -> None:
+    """It gets an image, which gets another name and is proved."""
+    options = ("--filesystem", filesystem, "--size", "2G")
+    stick = install(FLAT, tmp_path / "stick.img", *options)
+
+    def add(guest: Guest) -> None:
+        tell(guest, PREPARE.replace("LABEL", "/dev/vda"))
+        assert tell(guest, "findmnt -no FSTYPE /run/initramfs/live").strip() == filesystem
+        assert "runs from" in refusal(guest, *ADD, "liveos")
+        tell(guest, command(*ADD, "First") + " 2>&1")
+        tell(guest, command("rename", "--yes", "live:First", OTHER) + " 2>&1")
+        assert names_in(guest, "list") == ["LiveOS", OTHER]
+        tell(guest, f"umount {MOUNT}")
+
+    visit(stick, add, more=program_and_iso(tmp_path), patience=Patience(answer=900.0))
+    has_both(stick, FLAT.label, CHECKS[filesystem])
     proof = prove_medium(stick, tmp_path / "proof", image=OTHER)
     agrees_with_the_guest(proof, FirmwareKind.BIOS, PersistenceKind.DIRECTORY)
 

@@ -6,5 +6,9 @@ from typing import Annotated
 import typer
 
 Image = Annotated[
-    str, typer.Argument(metavar="STICK:NAME", help="A stick, and the name of an image on it.")
+    str,
+    typer.Argument(
+        metavar="STICK:NAME",
+        help="A stick, or where it is mounted, and the name of an image on it.",
+    ),
 ]

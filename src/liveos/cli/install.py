@@ -80,7 +80,8 @@ Targets = Annotated[
     list[Path],
     typer.Argument(
         metavar="TARGET...",
-        help="A device, or an image file with --size, several at the same time; or live.",
+        help="A device, or an image file with --size, several at the same time; to add to what is"
+        " there, live, or where LIVE of the stick is mounted.",
         readable=False,  # who may not open a device may still have udisks2 open it
     ),
 ]
@@ -352,9 +353,8 @@ def _plans(
     request: "InstallRequest", words: str, targets: list[Path], *, overlay: bool, home: bool
 ) -> "list[Plan]":
     """One plan for each target, with identities of its own."""
-    from liveos.cli.install_add import read_system
+    from liveos.cli.install_add import drivers_on, read_system
     from liveos.host.target import look_at
-    from liveos.medium.drivers import drivers_of
     from liveos.medium.running import require_other_disk
     from liveos.medium.sources import find_source
     from liveos.operations.carry.facts import carried_from
@@ -370,9 +370,8 @@ def _plans(
             "an overlay or a home can be brought along to one stick at a time",
             hint="install the others by themselves",
         )
-    system, drivers = read_system(request, source, home=home), None
-    if source.image is not None and request.filesystem.name != "ext4":
-        drivers = drivers_of(source.image)
+    system = read_system(request, source, home=home)
+    drivers = drivers_on(request.filesystem.name, source.image)
     plans = []
     for target in targets:
         own = replace(request, identities=operation.Identities.random())

@@ -13,6 +13,7 @@ from liveos.errors import UsageError
 
 if TYPE_CHECKING:
     from liveos.medium.home.mounting import LiveSystem
+    from liveos.medium.model import Image
     from liveos.medium.sources import Source
     from liveos.operations.install.stick import InstallRequest
     from liveos.operations.plan import Plan
@@ -48,7 +49,15 @@ def plan_addition(
         named = replace(request, name=name or default_name(stick, facts.label or facts.path.stem))
         if isinstance(stick, OldStick):
             return add_old.plan(named, facts, stick, place, system)
-        return add.plan(named, facts, stick, place, system)
+        drivers = drivers_on(stick.filesystem, source.image)
+        return add.plan(named, facts, stick, place, system, drivers)
+
+
+def drivers_on(filesystem: str, image: "Image | None") -> frozenset[str] | None:
+    """The drivers in the initramfs of an image, where it matters that one is among them."""
+    from liveos.medium.drivers import drivers_of
+
+    return None if image is None or filesystem == "ext4" else drivers_of(image)
 
 
 def read_system(

@@ -73,10 +73,14 @@ def _failure(name: str, error: LiveosError) -> str:
 
 
 def _tell_next(output: Output, name: str, plan: "Plan") -> None:
+    from liveos.cli.text import printable
     from liveos.medium.running import is_live
 
     if is_live(name):
         output.note("The boot menu offers the new image when this machine starts again.")
+        return
+    if Path(name).is_dir():
+        output.note(f"The boot menu offers the new image; {printable(name)} is still mounted.")
         return
     stick = shlex.quote(name)
     first = "When it is plugged in again: " if _is_ejected(plan) else "Next: "

@@ -66,6 +66,7 @@ def _plan(image: str, iso: Path, overlay: Fate | None, words: str, *, verify: bo
     from uuid import uuid4
 
     from liveos.cli.install import kernel_words
+    from liveos.cli.install_add import drivers_on
     from liveos.host.target import look_at
     from liveos.medium.home.locate import open_root
     from liveos.medium.home.mounting import read_live_system
@@ -81,9 +82,11 @@ def _plan(image: str, iso: Path, overlay: Fate | None, words: str, *, verify: bo
         kernel_arguments=kernel_words(words),
         verify=verify,
     )
-    facts, place, system = inspect(iso), look_at(path, iso), None
+    facts, system = inspect(iso), None
     if len(facts.images) == 1:
         with open_root(str(iso)) as tree:
             system = None if tree is None else read_live_system(tree)
     with open_stick(path) as stick:
-        return operation.plan(request, facts, stick, name, place, system)
+        place = look_at(stick.device, iso)
+        drivers = drivers_on(stick.filesystem, facts.images[0] if facts.images else None)
+        return operation.plan(request, facts, stick, name, place, system, drivers=drivers)

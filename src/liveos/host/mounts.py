@@ -10,6 +10,7 @@ class Mount:
     """One line of mountinfo (proc(5)): device number, mount point, type, source, options.
 
     ``options`` are the filesystem's; it is ``read_only`` here, too, where only this mount is.
+    ``root`` is the directory of the filesystem that is seen at the mount point.
     """
 
     device: str
@@ -18,6 +19,7 @@ class Mount:
     source: str
     options: tuple[str, ...]
     read_only: bool = False
+    root: str = "/"
 
     def option(self, name: str) -> str | None:
         """The value of ``name=value`` among the filesystem's options."""
@@ -35,7 +37,8 @@ def parse_mounts(text: str) -> tuple[Mount, ...]:
             options = tuple(map(unescaped, kind[2].split(",")))
             read_only = "ro" in {*options, *place[5].split(",")}
             point, source = unescaped(place[4]), unescaped(kind[1])
-            mounts.append(Mount(place[2], point, kind[0], source, options, read_only))
+            root = unescaped(place[3])
+            mounts.append(Mount(place[2], point, kind[0], source, options, read_only, root))
     return tuple(mounts)
 
 

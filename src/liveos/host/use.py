@@ -4,17 +4,19 @@
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from liveos.host.block.machine import Machine
 from liveos.host.block.uses import uses_of
+from liveos.host.mounts import unescaped
 
 
 def use_of(path: Path) -> str | None:
     """What a regular file or block device is used by now, as a sentence; None when by nothing."""
     if stat.S_ISBLK(path.stat().st_mode):
         return next(_device_uses(path), None)
-    return next(_loop_devices_of(path), None)
+    return next(chain(_loop_devices_of(path), _swap_on(path)), None)
 
 
 def use_of_upper(directory: Path) -> str | None:
@@ -36,6 +38,13 @@ def _loop_devices_of(path: Path) -> Iterator[str]:
             name = backing.read_text().strip()
             if name == str(path) or path.samefile(name):
                 yield f"it is attached to /dev/{backing.parent.parent.name}"
+
+
+def _swap_on(path: Path) -> Iterator[str]:
+    for name in Machine().swaps():
+        with suppress(OSError):
+            if path.samefile(unescaped(name)):
+                yield "it is swap space in use"
 
 
 def _device_uses(device: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from liveos.medium.images import best_initramfs
 from liveos.medium.inspect import images_of
@@ -15,6 +16,7 @@ from liveos.medium.payloads import Payload, find_payloads
 from liveos.medium.record import find_record, source_label
 from liveos.medium.scene import Scene
 from liveos.medium.stick import leftover_findings
+from liveos.medium.unread import unread_records
 from liveos.medium.volume import Volume
 from liveos.report import Finding
 
@@ -105,9 +107,16 @@ def _is_named(kernel: Kernel, paths: Iterable[str | None]) -> bool:
 def _title(scene: Scene, payload: Payload | None, image: Image) -> str | None:
     if scene.kind is MediumKind.ISO:
         return scene.label
-    found = None if payload is None else find_record(payload.volume, payload.directory)
-    recorded = None if found is None else source_label(found[1])
+    recorded = source_label(_record(scene, payload, image))
     return recorded or _entry_title(image.entries) or image.root.label
+
+
+def _record(scene: Scene, payload: Payload | None, image: Image) -> dict[str, Any]:
+    """What an installation has noted beside the image, or on the ESP where that is not read."""
+    if payload is None:
+        return dict(unread_records(scene, frozenset())).get(image.name, {})
+    found = find_record(payload.volume, payload.directory)
+    return {} if found is None else found[1]
 
 
 def _entry_title(entries: Iterable[Entry]) -> str | None:

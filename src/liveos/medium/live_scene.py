@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The medium that this system was booted from, opened for looking like any other one.
+"""A medium that is mounted, as that of the running system is, opened for looking like any other.
 
 Its files are read where they are mounted, what starts it from the ESP of the same disk.
 """
@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from liveos.errors import NotPermittedError, UnsupportedError
-from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.binary import ByteSource
 from liveos.medium.inspect import facts_of, opened
 from liveos.medium.model import Medium, MediumKind
-from liveos.medium.mounted import opened_with_esp, partition_at
+from liveos.medium.mounted import opened_with_esp, partition_at, started_from_beside
 from liveos.medium.open_scene import scene_of_directory
 from liveos.medium.running import LIVE, Running, find_running, is_live
 from liveos.medium.scene import Scene
@@ -39,36 +38,33 @@ def opened_running(running: Running, system: Path = Path("/")) -> Iterator[Found
     if partition is None:
         yield replace(scene_of_directory(running.mount), path=Path(LIVE)), None
         return
-    try:
-        with opened_with_esp(running.mount, partition) as (scene, source):
-            yield replace(scene, path=Path(LIVE)), source
-    except PermissionError as error:
-        raise NotPermittedError(
-            f"{error.filename} may not be read", hint="run it as root"
-        ) from error
-    except FormatError as error:
-        raise UnsupportedError(f"{partition.disk}: {error}") from error
+    with opened_with_esp(partition) as (scene, source):
+        yield replace(scene, path=Path(LIVE)), source
 
 
 @contextmanager
 def opened_for_looking(path: Path, system: Path = Path("/")) -> Iterator[Found]:
-    """As `inspect.opened`; or the running medium if that is meant, as far as one may read it."""
-    if not is_live(path):
-        with opened(path) as found:
-            yield found
-        return
-    running = find_running(system)
-    disk = system / "dev" / running.disk
-    if os.access(disk, os.R_OK):
-        with opened_running(running, system) as found:
-            yield found
+    """As `inspect.opened`; or the running medium if that is meant, or one that is mounted.
+
+    Of both, as much as one may read.
+    """
+    if is_live(path):
+        running = find_running(system)
+        whole, mount, disk = opened_running(running, system), running.mount, running.disk
+    elif path.is_dir() and (mounted := started_from_beside(path, system)) is not None:
+        whole, mount, disk = opened_with_esp(mounted), mounted.mount, mounted.disk.name
+    else:
+        whole, mount, disk = opened(path), path, None
+    if disk is None or os.access(system / "dev" / disk, os.R_OK):
+        with whole as (scene, source):
+            yield replace(scene, path=path), source
         return
     message = (
-        f"{disk} may not be read: what starts these images, and what is beside them, is not known"
+        f"/dev/{disk} may not be read: what starts these images, and what is beside them, is not"
+        " known"
     )
     finding = Finding("in-part", Severity.INFO, message, "run it as root")
-    scene = scene_of_directory(running.mount)
-    yield replace(scene, path=Path(LIVE), findings=(finding,)), None
+    yield replace(scene_of_directory(mount), path=path, findings=(finding,)), None
 
 
 def look(path: Path, system: Path = Path("/")) -> Medium:

@@ -30,7 +30,8 @@ from liveos.medium.owners_menus import is_syslinux
 from liveos.medium.payloads import live_directory
 from liveos.medium.running import is_live
 from liveos.medium.scene import Scene
-from liveos.medium.stick import OpenStick, is_our_menu, open_stick, read_stick, require_finished
+from liveos.medium.stick import OpenStick, open_stick, read_stick, require_finished
+from liveos.medium.stick_menu import is_our_menu
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 
@@ -91,6 +92,11 @@ class OldStick:
     def device(self) -> Path:
         """What is written: all of the stick."""
         return self.path
+
+    @property
+    def filesystem(self) -> str:
+        """What the kernel calls the filesystem of the images."""
+        return self.live.filesystem
 
     @property
     def live_volume(self) -> Ext4Volume | FatVolume:
@@ -154,7 +160,7 @@ AnyStick = OpenStick | OldStick
 @contextmanager
 def open_any_stick(path: Path) -> Iterator[AnyStick]:
     """The stick at a path, of whichever layout; errors are those of `medium.stick.open_stick`."""
-    if is_live(path):
+    if is_live(path) or path.is_dir():
         with open_stick(path) as stick:
             yield stick
         return

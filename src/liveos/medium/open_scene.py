@@ -19,7 +19,9 @@ from liveos.report import Finding, Severity
 UNFINISHED_MARK = "LIVEOS-UNFINISHED"
 """The file that an installation writes first into the ESP's root and removes last."""
 
-_ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
+ESP_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef"})
+"""Types of partitions that UEFI starts from: of a GPT, and of an MBR."""
+
 _NOT_FILESYSTEMS = frozenset({Kind.LUKS, Kind.ENCRYPTING, Kind.SWAP})
 # Whole, but nobody here reads them; what is on LIVE is noted on the ESP (``medium.unread``).
 _UNREAD = frozenset({Kind.BTRFS, Kind.XFS, Kind.F2FS, Kind.EXFAT, Kind.NTFS})
@@ -42,8 +44,10 @@ def scene_of_directory(path: Path) -> Scene:
     return Scene(path, MediumKind.DIRECTORY, None, None, (volume,))
 
 
-def scene_of_file(path: Path, source: ByteSource) -> Scene:
+def scene_of_file(path: Path, source: ByteSource, mounted: int | None = None) -> Scene:
     """What a file or device holds.
+
+    ``mounted`` is the number of a partition whose filesystem is read elsewhere, by its mount.
 
     :raises FormatError: nothing that is known, or it is too damaged to begin with.
     """
@@ -56,7 +60,7 @@ def scene_of_file(path: Path, source: ByteSource) -> Scene:
     if identity.kind is Kind.ISO9660:
         return _scene_of_iso(path, source)
     if identity.kind in {Kind.GPT, Kind.MBR}:
-        return _scene_of_disk(path, source)
+        return _scene_of_disk(path, source, mounted)
     volume = open_volume(source, path)
     kind = _BARE.get(identity.kind, MediumKind.FILESYSTEM)
     return Scene(path, kind, volume.label, source.size, (volume,))
@@ -96,13 +100,13 @@ def _esp_of_iso(path: Path, source: ByteSource) -> tuple[Volume | None, tuple[Fi
     return None, ()
 
 
-def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
+def _scene_of_disk(path: Path, source: ByteSource, mounted: int | None) -> Scene:
     table = read_table(source)
-    parts = list(_parts(path, source, table))
+    parts = list(_parts(path, source, table, mounted))
     volumes = tuple(part.volume for part in parts if part.volume is not None)
     esps = [part.volume for part in parts if part.volume and _is_esp(part)]
     unread = [part for part in parts if part.volume is None and part.problem is not None]
-    esp = esps[0] if esps and (len(volumes) > 1 or unread) else None
+    esp = esps[0] if esps and (len(volumes) > 1 or unread or mounted is not None) else None
     others = [volume for volume in volumes if volume is not esp]
     findings = [*_table_findings(table), *_part_findings(parts)]
     if not volumes:
@@ -121,10 +125,12 @@ def _scene_of_disk(path: Path, source: ByteSource) -> Scene:
 def _is_esp(part: _Part) -> bool:
     """Firmware reads FAT alone: livecd-iso-to-disk gives its ext4 that type, too (2.1 there)."""
     is_fat = part.volume is not None and part.volume.filesystem == "vfat"
-    return is_fat and part.entry.type in _ESP_TYPES
+    return is_fat and part.entry.type in ESP_TYPES
 
 
-def _parts(path: Path, source: ByteSource, table: PartitionTable | None) -> Iterator[_Part]:
+def _parts(
+    path: Path, source: ByteSource, table: PartitionTable | None, mounted: int | None = None
+) -> Iterator[_Part]:
     for entry in table.partitions if table else ():
         size = max(0, min(entry.size, source.size - entry.offset))
         if not size:
@@ -135,7 +141,8 @@ def _parts(path: Path, source: ByteSource, table: PartitionTable | None) -> Iter
         except FormatError:
             identity = None
         volume, problem = None, None
-        if identity is not None and identity.kind not in _NOT_FILESYSTEMS:
+        closed = identity is None or identity.kind in _NOT_FILESYSTEMS
+        if not closed and entry.number != mounted:
             try:
                 volume = open_volume(window, path, entry.offset)
             except FormatError as error:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from liveos.errors import RefusedError, UnsupportedError
+from liveos.host.block.machine import Machine
+from liveos.host.block.uses import devices_of
 from liveos.host.mounts import Mount, mount_of, parse_mounts
 from liveos.medium.installed import DEFAULT_DIRECTORY
 from liveos.medium.stores import HOME_NAME
@@ -32,8 +34,8 @@ class Running:
 
     ``mount`` is where its filesystem is mounted, ``directory`` the image's directory in there.
     ``device`` is the kernel's name of the device with that filesystem, ``disk`` of the disk around
-    it; ``read_only`` tells that it is mounted so. To keep the overlay still, ``overlay_mount`` is
-    frozen; to keep the home still, ``home_mount``: None where it is not in use.
+    it. To keep the overlay still, ``overlay_mount`` is frozen; to keep the home still,
+    ``home_mount``: None where it is not in use.
     """
 
     mount: Path
@@ -44,7 +46,6 @@ class Running:
     partition: int | None
     overlay_mount: Path | None
     home_mount: Path | None
-    read_only: bool = False
 
     @property
     def spec(self) -> str:
@@ -69,7 +70,8 @@ def find_running(system: Path = Path("/")) -> Running:
             f"this is no live system that still has its medium: nothing is mounted at {LIVE_MOUNT}",
             hint="name the ISO, the stick, or one of its images as STICK:NAME",
         )
-    device = system / "sys/dev/block" / live[0].device
+    devices = devices_of(live[0], Machine(system))
+    device = devices[0] if devices else system / "sys/dev/block" / live[0].device
     files = dict(_loop_files(system))
     directory = _directory(system, files)
     number = _text(device / "partition")
@@ -83,7 +85,6 @@ def find_running(system: Path = Path("/")) -> Running:
         partition=int(number) if number else None,
         overlay_mount=_overlay_mount(system, mounts),
         home_mount=_home_mount(system, mounts, files, directory),
-        read_only=live[0].read_only,
     )
 
 

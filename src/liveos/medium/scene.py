@@ -11,7 +11,8 @@ from liveos.medium.model import Firmware, MediumKind, Menu, Partition
 from liveos.medium.volume import Volume
 from liveos.report import Finding
 
-_UNREAD_LIVE = ("btrfs", "xfs", "f2fs")
+UNREAD_LIVE = ("btrfs", "xfs", "f2fs")
+"""Filesystems of LIVE that are made, and read where they are mounted only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Scene:
 
     ``volumes`` are the readable filesystems; ``esp`` is among them where there is one. On an ISO
     the ESP is an image inside, which UEFI sees beside the ISO's own filesystem. ``findings`` are
-    what was noticed on opening.
+    what was noticed on opening. ``mounted`` is the number of a partition whose files are read where
+    it is mounted.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class Scene:
     esp: Volume | None = None
     partitions: tuple[Partition, ...] = ()
     findings: tuple[Finding, ...] = ()
+    mounted: int | None = None
 
     @property
     def data_volumes(self) -> tuple[Volume, ...]:
@@ -46,8 +49,9 @@ class Scene:
     @property
     def unread_filesystems(self) -> tuple[str, ...]:
         """What kinds of filesystems there are that an image may lie on, and nobody here reads."""
-        kinds = (partition.filesystem for partition in self.partitions)
-        return tuple(dict.fromkeys(kind for kind in kinds if kind in _UNREAD_LIVE))
+        others = (part for part in self.partitions if part.number != self.mounted)
+        kinds = (partition.filesystem for partition in others)
+        return tuple(dict.fromkeys(kind for kind in kinds if kind in UNREAD_LIVE))
 
     def volumes_for(self, firmware: Firmware) -> tuple[Volume, ...]:
         """The filesystems in the order in which a firmware's loader comes to see them."""

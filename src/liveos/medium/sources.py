@@ -6,13 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from liveos.errors import NotPermittedError, UnsupportedError
-from liveos.formats.binary import ByteSource, FormatError
+from liveos.formats.binary import ByteSource
 from liveos.medium.home.words import is_home_word, is_swap_word
-from liveos.medium.images import find_images
 from liveos.medium.inspect import facts_of, inspect, opened
 from liveos.medium.model import Entry, Image, Medium, MediumKind, PersistenceKind
-from liveos.medium.mounted import opened_with_esp, partition_at
+from liveos.medium.mounted import opened_with_esp, started_from_beside
 from liveos.medium.open_scene import scene_of_directory
 from liveos.medium.overlay.locate import choose_payload, parse_spec
 from liveos.medium.payloads import find_payloads, holds_root
@@ -81,27 +79,12 @@ def _of_directory(path: Path, name: str | None, system: Path) -> Source:
 @contextmanager
 def _directory_scene(path: Path, system: Path) -> Iterator[tuple[Scene, ByteSource | None]]:
     """Mounted partitions show their own files only: what boots them may be in the ESP beside."""
-    scene = scene_of_directory(path)
-    mounted = partition_at(path, system)
-    if scene.kind is not MediumKind.DIRECTORY or mounted is None or _boots(scene):
-        yield scene, None
+    mounted = started_from_beside(path, system)
+    if mounted is None:
+        yield scene_of_directory(path), None
         return
-    try:
-        with opened_with_esp(path, mounted) as found:
-            yield found
-    except PermissionError as error:
-        raise NotPermittedError(
-            f"the boot files of {path} are not on it but elsewhere on {mounted.disk}, which may not"
-            " be read",
-            hint="run it as root",
-        ) from error
-    except FormatError as error:
-        raise UnsupportedError(f"{mounted.disk}: {error}") from error
-
-
-def _boots(scene: Scene) -> bool:
-    """Whether there is a menu."""
-    return any(image.kernels for image in find_images(scene).images)
+    with opened_with_esp(mounted) as found:
+        yield found
 
 
 def _of_scene(scene: Scene, source: ByteSource | None, path: str, name: str | None) -> Source:

@@ -8,61 +8,36 @@ so nothing of the owner's is taken for an image's.
 """
 
 import os
-import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from liveos.errors import RefusedError, UnsupportedError, UsageError
-from liveos.formats.binary import ByteSource, FormatError
-from liveos.formats.tree import FileKind, Node
+from liveos.formats.binary import ByteSource
+from liveos.formats.tree import Node
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.folders.folder import FolderFile, HostFolder
+from liveos.host.folders.folder import HostFolder
 from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume
 from liveos.medium.inspect import images_of, opened
-from liveos.medium.live_scene import opened_running
 from liveos.medium.loaders import read_boot
-from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.menus.unified import find_unified
-from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind
-from liveos.medium.overlay.locate import parse_spec, place_in
-from liveos.medium.running import Running, find_running, is_live
-from liveos.medium.scene import Scene
+from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind, Partition
+from liveos.medium.mounted import MountedPartition, opened_with_esp
+from liveos.medium.mounted_stick import behind_esp, require_live, run_from, stick_at
+from liveos.medium.overlay.locate import parse_spec
+from liveos.medium.running import Running
+from liveos.medium.scene import UNREAD_LIVE, Scene
+from liveos.medium.stick_menu import NO_STICK_HINT, StickMenu, menu_of
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 
-MENU = "/EFI/BOOT/grub.cfg"
 _SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
-_LIVE = "ext4"
-_FIRST_LINE = "# Boot menu of a LiveOS stick."
-_IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
-_OUR_LINE = re.compile(r"^(?:source \(\$root\)|INCLUDE )/liveos/[^/\s]+/", re.MULTILINE)
-_HINT = "liveos install makes a stick that can hold several images"
-
-
-def is_our_menu(text: str) -> bool:
-    """Whether liveos has written the menu of a stick, for GRUB or for SYSLINUX."""
-    return text.startswith(_FIRST_LINE) or _OUR_LINE.search(text) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class StickMenu:
-    """The menu of a stick: its file, the text in there, and the images that it names, in order."""
-
-    place: FolderFile
-    text: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(_IMAGE_LINE.findall(self.text))
-
-    @property
-    def is_ours(self) -> bool:
-        return is_our_menu(self.text)
+_FAT = "vfat"
+_UNMOUNTED = frozenset({"ext4", _FAT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +45,8 @@ class OpenStick:
     """A stick of ours, open for reading.
 
     ``images`` are all root images that were found, promised by the menu or not. ``entries`` are
-    what the menu shows, those of all images, in its order. ``running`` is there when this system
-    runs from it: then LIVE is mounted, and its files are those of a directory.
+    what the menu shows, those of all images, in its order. ``mounted`` is there when LIVE is read
+    and written through its mount; ``running`` when, besides, this system runs from it.
     """
 
     path: Path
@@ -82,7 +57,18 @@ class OpenStick:
     images: tuple[Image, ...]
     boot: Boot
     entries: tuple[Entry, ...]
+    mounted: MountedPartition | None = None
     running: Running | None = None
+
+    @property
+    def filesystem(self) -> str:
+        """What the kernel calls the filesystem of LIVE."""
+        return self.live.filesystem if self.mounted is None else self.mounted.filesystem
+
+    @property
+    def notes_on_esp(self) -> bool:
+        """Whether records lie on the ESP, too: nobody reads LIVE without mounting it."""
+        return self.filesystem in UNREAD_LIVE
 
     @property
     def device(self) -> Path:
@@ -96,11 +82,13 @@ class OpenStick:
         return FatVolume(self.device, self.esp.offset, self.esp.size)
 
     @property
-    def live_volume(self) -> Ext4Volume | MountedVolume:
+    def live_volume(self) -> Ext4Volume | FatVolume | MountedVolume:
         assert self.live.offset is not None
-        if self.running is not None:
-            return MountedVolume(self.live.container, _mounted_size(self.live.container))
+        if self.mounted is not None:
+            return MountedVolume(self.mounted.mount, _mounted_size(self.mounted.mount))
         assert self.live.size is not None
+        if self.live.filesystem == _FAT:
+            return FatVolume(self.path, self.live.offset, self.live.size, Ext4Volume.name)
         return Ext4Volume(self.path, self.live.offset, self.live.size)
 
     @property
@@ -117,13 +105,15 @@ class OpenStick:
         """Where an image has its boot files."""
         return FatFolder(self.esp_volume, f"{_BOOT_FILES}/{name}")
 
-    def folder(self, name: str) -> Ext4Folder | HostFolder:
+    def folder(self, name: str) -> Ext4Folder | FatFolder | HostFolder:
         """An image's directory; with no name, the top of LIVE."""
         match self.live_volume:
             case MountedVolume() as volume:
                 return HostFolder(volume.at(name))
             case Ext4Volume() as volume:
                 return Ext4Folder(volume, f"/{name}")
+            case FatVolume() as volume:
+                return FatFolder(volume, f"/{name}")
 
     def boot_files(self, name: str) -> tuple[Node, ...]:
         """The files in the directory of an image on the ESP."""
@@ -148,26 +138,31 @@ class OpenStick:
 
 @contextmanager
 def open_stick(path: Path, system: Path = Path("/")) -> Iterator[OpenStick]:
-    """The stick at a path: an image file or a device; or ``live``, that of the running system.
+    """The stick at a path: an image file or a device; or a directory where its LIVE is mounted.
 
-    ``system`` stands in for / in tests.
+    ``live`` is that of the running system. ``system`` stands in for / in tests.
 
     :raises UnsupportedError: it is none that liveos made, or it cannot be read, or a loader starts
         it that knows a single image.
     :raises RefusedError: its installation has not ended.
     """
-    running = find_running(system) if is_live(path) else None
-    with _opened(path, running, system) as (scene, source):
-        yield read_stick(scene, source, path, running)
+    mounted = stick_at(path, system)
+    if mounted is None:
+        with opened(path) as (scene, source):
+            yield read_stick(scene, source, path)
+        return
+    with opened_with_esp(mounted) as (found, source):
+        scene = replace(found, path=path)
+        require_live(scene, mounted)
+        stick = read_stick(scene, source, path)
+        yield replace(stick, mounted=mounted, running=run_from(mounted, system))
 
 
-def read_stick(
-    scene: Scene, source: ByteSource | None, path: Path, running: Running | None = None
-) -> OpenStick:
+def read_stick(scene: Scene, source: ByteSource | None, path: Path) -> OpenStick:
     """The same of what is open already; ``source`` is its bytes."""
     require_finished(scene)
     esp, live = _volumes(scene)
-    menu_of_stick = _menu(scene, esp)
+    menu_of_stick = menu_of(scene, esp)
     _require_grub(scene, esp)
     images = images_of(scene).images
     kernels = [kernel for image in images for kernel in image.kernels]
@@ -181,7 +176,6 @@ def read_stick(
         images=images,
         boot=read_boot(scene, source, kernels),
         entries=menu.entries if menu is not None else (),
-        running=running,
     )
 
 
@@ -190,16 +184,6 @@ def require_finished(scene: Scene) -> None:
     unfinished = (each for each in scene.findings if each.severity is Severity.FATAL)
     for finding in unfinished:
         raise RefusedError(finding.message, hint=finding.repair)
-
-
-def _opened(
-    path: Path, running: Running | None, system: Path
-) -> AbstractContextManager[tuple[Scene, ByteSource | None]]:
-    if running is None:
-        return opened(path)
-    if running.filesystem != _LIVE:
-        raise _other_filesystem(path, running.filesystem)
-    return opened_running(running, system)
 
 
 def _mounted_size(mount: Path) -> int:
@@ -251,7 +235,7 @@ def leftover_findings(scene: Scene) -> Iterator[Finding]:
     """Images that the menu of a stick of ours does not promise: a run was cut off."""
     try:
         esp, _ = _volumes(scene)
-        names = _menu(scene, esp).names
+        names = menu_of(scene, esp).names
     except UnsupportedError:
         return
     for name in _leftovers(esp, names):
@@ -271,11 +255,34 @@ def _leftovers(esp: Volume, promised: tuple[str, ...]) -> tuple[str, ...]:
 def _volumes(scene: Scene) -> tuple[Volume, Volume]:
     """The ESP, and the filesystem that holds the images."""
     others = [each for each in scene.data_volumes if each is not scene.esp]
+    closed = None if scene.mounted is not None else behind_esp(scene)
+    if scene.esp is not None and closed is not None and closed.filesystem in UNREAD_LIVE:
+        menu_of(scene, scene.esp)
+        _require_grub(scene, scene.esp)
+        raise _must_be_mounted(scene.path, closed)
+    if _is_single(scene):
+        raise UnsupportedError(
+            f"{scene.path} has one partition for everything: such a stick has one image, as it was"
+            " installed",
+            hint="install it anew without --layout single, for several images and newer ones",
+        )
     if scene.kind is not MediumKind.DISK or scene.esp is None or not others:
-        raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=_HINT)
-    if scene.esp.filesystem != "vfat" or others[0].filesystem not in {_LIVE, "directory"}:
-        raise _other_filesystem(scene.path, others[0].filesystem)
+        raise UnsupportedError(f"{scene.path} is no stick that liveos made", hint=NO_STICK_HINT)
+    if scene.mounted is None and others[0].filesystem not in _UNMOUNTED:
+        raise UnsupportedError(
+            f"{scene.path}: images lie on {others[0].filesystem}, and liveos adds, removes and"
+            " changes whole ones on ext4 and FAT32, and on mounted Btrfs, XFS and F2FS",
+            hint=NO_STICK_HINT,
+        )
     return scene.esp, others[0]
+
+
+def _is_single(scene: Scene) -> bool:
+    if scene.kind is not MediumKind.DISK or scene.esp is not None or len(scene.volumes) != 1:
+        return False
+    with suppress(UnsupportedError):
+        return menu_of(scene, scene.volumes[0]).is_ours
+    return False
 
 
 def _require_grub(scene: Scene, esp: Volume) -> None:
@@ -292,28 +299,10 @@ def _require_grub(scene: Scene, esp: Volume) -> None:
         )
 
 
-def _other_filesystem(path: Path, filesystem: str) -> UnsupportedError:
+def _must_be_mounted(path: Path, part: Partition) -> UnsupportedError:
     return UnsupportedError(
-        f"{path}: images lie on {filesystem}, and liveos adds, removes and changes whole ones on"
-        " ext4 only",
-        hint=_HINT,
+        f"{path}: its images lie on {part.filesystem}, in partition {part.number}; nobody"
+        " writes that without mounting it",
+        hint=f"mount partition {part.number} (of a file: losetup --partscan, then mount), and name"
+        " the directory instead",
     )
-
-
-def _menu(scene: Scene, esp: Volume) -> StickMenu:
-    node = esp.find_file(MENU)
-    if node is None or node.kind is not FileKind.FILE or node.size > MOST_TEXT:
-        raise UnsupportedError(f"{scene.path} has no boot menu of liveos", hint=_HINT)
-    try:
-        text = esp.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
-    except FormatError as error:
-        raise UnsupportedError(
-            f"{scene.path}: {error}", hint="liveos inspect tells more"
-        ) from error
-    menu = StickMenu(place_in(esp, node.path), text)
-    if not menu.is_ours:
-        raise UnsupportedError(
-            f"{scene.path} was not made by liveos, and its boot menu is its owner's to change",
-            hint=_HINT,
-        )
-    return menu

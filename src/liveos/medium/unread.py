@@ -43,7 +43,7 @@ def unread_images(scene: Scene, known: frozenset[str]) -> Iterator[Image]:
 
 def unread_records(scene: Scene, known: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, record) of these images."""
-    if scene.kind is not MediumKind.DISK:
+    if scene.kind is not MediumKind.DISK or scene.mounted is not None:
         return
     for volume in scene.volumes:
         for name in volume.list_names(DIRECTORY)[:_MOST_IMAGES]:

@@ -101,9 +101,10 @@ def verify(
     with opened_for_looking(path, system) as (scene, source):
         for place in {path, *(volume.container for volume in scene.volumes)}:
             _forget(place)
-        tasks = [*_of_iso(source), *_of_sticks(scene, notes)]
+        whole = source if scene.mounted is None else None  # the disk, where its mount is meant
+        tasks = [*_of_iso(whole), *_of_sticks(scene, notes)]
         if sums is not None:
-            tasks.append(_Sum(path, source, _checksum_of(path, sums, keyring, notes), sums))
+            tasks.append(_Sum(path, whole, _checksum_of(path, sums, keyring, notes), sums))
         if not tasks:
             raise UnsupportedError(
                 f"{path}: nothing says what its bytes should be",

@@ -151,3 +151,14 @@ def test_after_the_running_stick(
     assert out == "live is ready (1 min 01 s).\n"
     assert "prove" not in err
     assert "starts again" in err
+
+
+def test_after_a_mounted_stick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can start it, or prove it, by the directory where it is mounted."""
+    pretend(monkeypatch, None)
+    assert carry_out(Output(), PLANS[:1], [tmp_path]) == ExitStatus.DONE
+    err = capsys.readouterr().err
+    assert "prove" not in err
+    assert "still mounted" in err

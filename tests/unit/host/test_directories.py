@@ -10,6 +10,7 @@ from liveos.host.folders.directories import (
     directory_names,
     exchange,
     make_directory,
+    move_with_link,
     remove_tree,
     rename,
 )
@@ -35,6 +36,18 @@ def test_made_exchanged_and_removed(tmp_path: Path) -> None:
     remove_tree(folder, "c")
     remove_tree(folder, "c")
     assert directory_names(folder) == ("a",)
+
+
+def test_a_link_of_the_old_name_leads_to_what_was_moved(tmp_path: Path) -> None:
+    folder = HostFolder(tmp_path)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/file").write_text("x")
+    move_with_link(folder, "old", "new")
+    assert not (tmp_path / "new").is_symlink()
+    assert (tmp_path / "old").readlink() == Path("new")
+    assert (tmp_path / "old/file").read_text() == "x"
+    with pytest.raises(RefusedError, match="exists"):
+        move_with_link(folder, "new", "old")
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:

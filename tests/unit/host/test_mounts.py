@@ -35,3 +35,10 @@ def test_read_only_are_mounts_and_filesystems() -> None:
         "33 25 8:19 / /d rw,nosuid shared:1 - ext4 /dev/sdb3 rw,errors=remount-ro\n"
     )
     assert [mount.read_only for mount in parse_mounts(text)] == [True, True, True, False]
+
+
+def test_a_part_of_a_filesystem() -> None:
+    text = (
+        "30 25 8:19 / /a rw - ext4 /dev/sdb3 rw\n31 25 8:19 /my\\040own /b rw - ext4 /dev/sdb3 rw\n"
+    )
+    assert [mount.root for mount in parse_mounts(text)] == ["/", "/my own"]

@@ -108,8 +108,15 @@ def test_the_kernel_line_says_it_where_the_image_is_in_memory(tmp_path: Path) ->
 def test_a_disc(tmp_path: Path) -> None:
     found = find_running(system(tmp_path, ROOT + DISC))
     assert (found.filesystem, found.disk, found.partition) == ("iso9660", "sr0", None)
-    assert found.read_only
     assert found.directory == "LiveOS"
+
+
+def test_a_btrfs_has_a_number_that_no_device_has(tmp_path: Path) -> None:
+    root = system(tmp_path, ROOT + "30 25 0:41 / /run/initramfs/live rw - btrfs /dev/sdb3 rw\n")
+    (root / "sys/block/sdb").symlink_to(root / "sys/devices/usb/block/sdb")
+    found = find_running(root)
+    assert (found.filesystem, found.device, found.disk) == ("btrfs", "sdb3", "sdb")
+    assert found.partition == 3
 
 
 def test_no_live_system(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveos.host.block.machine import Machine, dev_path, partitions, text, whole
-from liveos.host.mounts import is_below, mount_of
+from liveos.host.mounts import Mount, is_below, mount_of
 
 _SYSTEM = frozenset(
     {"/", "/boot", "/boot/efi", "/efi", "/etc", "/home", "/nix", "/opt", "/srv", "/usr", "/var"}
@@ -56,7 +56,7 @@ def _uses_from_above(parts: tuple[Path, ...], machine: Machine) -> Iterator[Use]
 def _mounts(machine: Machine) -> Iterator[_Top]:
     for mount in machine.mounts():
         is_system = mount.point in _SYSTEM or is_below(mount.point, _LIVE)
-        for device in _devices_of(mount.device, mount.source, machine):
+        for device in devices_of(mount, machine):
             yield _Top(device, f"is mounted on {mount.point}", is_system)
 
 
@@ -70,10 +70,10 @@ def _swaps(machine: Machine) -> Iterator[_Top]:
             yield _Top(device, f"holds the swap file {path}, which is in use", is_system=True)
 
 
-def _devices_of(number: str, source: str, machine: Machine) -> tuple[Path, ...]:
+def devices_of(mount: Mount, machine: Machine) -> tuple[Path, ...]:
     """A filesystem's devices: some have a number of no device, and some have several devices."""
-    first = machine.node(number)
-    named = (machine.named(each) for each in source.split(":")) if first is None else (first,)
+    first, sources = machine.node(mount.device), mount.source.split(":")
+    named = map(machine.named, sources) if first is None else (first,)
     found = tuple(filter(None, named))
     for devices in machine.btrfs():
         if set(found) & set(devices):
@@ -83,7 +83,7 @@ def _devices_of(number: str, source: str, machine: Machine) -> tuple[Path, ...]:
 
 def _devices_below_file(path: str, machine: Machine) -> tuple[Path, ...]:
     mount = mount_of(path, machine.mounts())
-    return () if mount is None else _devices_of(mount.device, mount.source, machine)
+    return () if mount is None else devices_of(mount, machine)
 
 
 def _way(top: Path, parts: tuple[Path, ...], machine: Machine) -> tuple[Path, ...] | None:

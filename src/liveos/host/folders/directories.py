@@ -49,6 +49,17 @@ def rename(folder: Folder, moves: Sequence[tuple[str, str]]) -> None:
             raise _no_directories(folder)
 
 
+def move_with_link(folder: Folder, old: str, new: str) -> None:
+    """A directory gets a name that nothing has, and a link of the old one leads there: at once."""
+    match folder:
+        case Ext4Folder(volume, directory):
+            ext4_trees.move_with_link(volume, directory, old, new)
+        case HostFolder(path):
+            host_trees.move_with_link(path, old, new)
+        case _:
+            raise _no_directories(folder)
+
+
 def remove_tree(folder: Folder, name: str) -> None:
     """Remove a directory with everything below it, if it is there."""
     match folder:

@@ -38,13 +38,26 @@ def make_directory(directory: Path, name: str, selinux: str | None) -> None:
 
 
 def exchange(directory: Path, one: str, other: str) -> None:
-    """Two directories get each other's name at once (renameat2(2))."""
+    """Two directories, or links, get each other's name at once (renameat2(2))."""
     paths = [os.fsencode(directory / checked_name(name)) for name in (one, other)]
     library = ctypes.CDLL(None, use_errno=True)
     if library.renameat2(_AT_CWD, paths[0], _AT_CWD, paths[1], _EXCHANGE):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(paths[0]))
     disk.sync_directory(directory)
+
+
+def move_with_link(directory: Path, old: str, new: str) -> None:
+    """A directory gets a name that nothing has, and a link of the old one leads there.
+
+    The link comes first, under the new name, where it leads to itself; then they exchange names.
+    """
+    path = directory / checked_name(new)
+    if os.path.lexists(path):
+        raise already_there(path)
+    path.symlink_to(new)
+    disk.sync_directory(directory)
+    exchange(directory, old, new)
 
 
 def rename(directory: Path, old: str, new: str) -> None:

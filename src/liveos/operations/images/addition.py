@@ -18,8 +18,8 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick
 from liveos.medium.stores import SWAP_NAME
+from liveos.operations.images.mounted import opening, record_on_esp
 from liveos.operations.images.plans.rubbish import clearing
-from liveos.operations.images.running import opening
 from liveos.operations.install.live_contents import home_steps
 from liveos.operations.install.payload import LOADER_DIRECTORY
 from liveos.operations.install.sequence import features, image_record
@@ -82,6 +82,7 @@ def addition_steps(addition: Addition, stick: OpenStick) -> Iterator[AnyStep]:
     yield MakeFolder(stick.boot_folder(name))
     yield MakeFolder(stick.folder(name))
     yield from contents(addition, wanted.esp)
+    yield from record_on_esp(stick, name, image_record(wanted, wanted.entries[0].options))
     menu = image_menu(wanted.entries, payload.efi_verb)
     yield AddText(Place(wanted.esp, image_menu_path(name)), menu)
     yield Sync(stick.device)

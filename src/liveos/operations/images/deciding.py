@@ -16,9 +16,9 @@ from liveos.medium.old_stick import AnyStick
 from liveos.operations.home.plans.partition import choose_partition
 from liveos.operations.images.addition import Addition
 from liveos.operations.images.loaders import efi_verb, loader_notes
-from liveos.operations.images.room import free_on_live, share_live
-from liveos.operations.install.filesystems import Ext4, Fat32
+from liveos.operations.images.room import free_on_live, require_size, share_live
 from liveos.operations.install.filesystems import Target as LivePlace
+from liveos.operations.install.filesystems import filesystem_called
 from liveos.operations.install.memory import at_boot
 from liveos.operations.install.overlay import choose_kind
 from liveos.operations.install.payload import Payload, choose_image, payload_of
@@ -55,16 +55,16 @@ def decide(
     :raises NoSpaceError: it does not fit on LIVE.
     :raises UnsupportedError: the image cannot be installed like that.
     """
-    image, filesystem = choose_image(source), stick.live.filesystem
-    kinds = Fat32() if filesystem == Fat32.name else Ext4()
+    image, filesystem = choose_image(source), filesystem_called(stick.filesystem)
     kind = None
     if request.overlay is not None:
-        kind = choose_kind(image, request.overlay_kind, kinds)
+        kind = choose_kind(image, request.overlay_kind, filesystem)
     uncompressed = request.uncompressed or kind is PersistenceKind.DIRECT
     payload = fitted(payload_of(source, image, request.name, uncompressed=uncompressed))
     payload = replace(payload, efi_verb=efi_verb(stick, payload))
+    require_size(payload, stick)
     used = at_boot(request, image, system)
-    tags = Tags(stick.live.uuid or "", stick.live.label or "", filesystem)
+    tags = Tags(stick.live.uuid or "", stick.live.label or "", stick.filesystem)
     installed = installed_image(request, payload, kind, used, tags)
     refuse(installed)
     rooms = share_live(request, stick, payload, kind, used.updates)

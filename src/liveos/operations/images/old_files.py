@@ -9,6 +9,7 @@ from liveos.errors import UnsupportedError
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.installed import DEFAULT_IMAGE
 from liveos.medium.model import Image
+from liveos.medium.record import RECORD_NAME
 from liveos.medium.stick import OpenStick
 from liveos.operations.install.payload import Payload
 from liveos.operations.menus.text import image_directory
@@ -16,18 +17,25 @@ from liveos.operations.menus.text import image_directory
 _OTHER_IMAGE = "squashfs-2.img"
 _ROOTS = (DEFAULT_IMAGE, _OTHER_IMAGE)
 _MENU_FILE = "menu.cfg"
+_KEPT = frozenset({_MENU_FILE, RECORD_NAME})
 
 
 @dataclass(frozen=True, slots=True)
 class OldFiles:
     """What an image has now: names on LIVE and on the ESP.
 
-    ``stale`` are files that a run which was cut off has left: no entry of the menu names them.
+    ``stale_roots`` and ``stale_boot`` are files that a run which was cut off has left on each: no
+    entry of the menu names them.
     """
 
     root: str
     boot: tuple[FolderFile, ...]
-    stale: tuple[FolderFile, ...]
+    stale_roots: tuple[FolderFile, ...]
+    stale_boot: tuple[FolderFile, ...]
+
+    @property
+    def stale(self) -> tuple[FolderFile, ...]:
+        return (*self.stale_boot, *self.stale_roots)
 
     @property
     def boot_names(self) -> frozenset[str]:
@@ -46,13 +54,12 @@ def old_files(stick: OpenStick, name: str, image: Image) -> OldFiles:
         place = FolderFile(stick.boot_folder(name), node.name)
         if f"{directory}/{node.name}".casefold() in named:
             used.append(place)
-        elif node.name.casefold() != _MENU_FILE:
+        elif node.name.casefold() not in _KEPT:
             unused.append(place)
     there = stick.live.list_names(f"/{name}")
-    unused += [
-        FolderFile(stick.folder(name), each) for each in _ROOTS if each in there and each != root
-    ]
-    return OldFiles(root, tuple(used), tuple(unused))
+    roots = [each for each in _ROOTS if each in there and each != root]
+    stale = tuple(FolderFile(stick.folder(name), each) for each in roots)
+    return OldFiles(root, tuple(used), stale, tuple(unused))
 
 
 def beside(payload: Payload, name: str, old: OldFiles) -> Payload:
@@ -68,7 +75,7 @@ def beside(payload: Payload, name: str, old: OldFiles) -> Payload:
             hint="liveos install --add puts it beside the old image; liveos remove removes that",
         )
     root = DEFAULT_IMAGE if old.root == _OTHER_IMAGE else _OTHER_IMAGE
-    taken = old.boot_names | {_MENU_FILE}
+    taken = old.boot_names | _KEPT
     boot_files = []
     for file, path in payload.boot_files:
         boot_files.append(

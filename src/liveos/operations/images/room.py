@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
-from liveos.errors import NoSpaceError
+from liveos.errors import NoSpaceError, UnsupportedError
 from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind, FileTree, Node
 from liveos.host.folders.fat_folder import FatFolder
-from liveos.host.volumes import Ext4Volume
+from liveos.host.volumes import MountedVolume
 from liveos.medium.home.updates import UpdateFile
 from liveos.medium.model import FileRef, PersistenceKind
 from liveos.medium.old_stick import AnyStick, OldStick
@@ -60,6 +60,17 @@ def share_live(
     largest = stick.folder(request.name).limit()
     shares = share_out(free - contents, wishes, largest_file=largest)
     return rooms_of(beside, _layout(stick, request.identities), shares, kind)
+
+
+def require_size(payload: Payload, stick: AnyStick) -> None:
+    """:raises UnsupportedError: a root is larger than a file can be there."""
+    largest = stick.folder("").limit()
+    if largest is not None and payload.root_size > largest:
+        raise UnsupportedError(
+            f"{payload.root_name} has {payload.root_size} bytes, and {stick.path} is FAT, which"
+            f" takes files of up to {largest} bytes",
+            hint="leave out --uncompressed, or install it on a stick of its own",
+        )
 
 
 def require_live(
@@ -146,7 +157,7 @@ def _layout(stick: AnyStick, identities: Identities) -> Layout:
     The numbers of a new table are the request's: nothing is made of them here.
     """
     esp, live = stick.esp_volume, stick.live_volume
-    start = live.offset if isinstance(live, Ext4Volume) else 0  # where it is mounted
+    start = 0 if isinstance(live, MountedVolume) else live.offset
 
     def part(name: str, offset: int, size: int, guid: UUID) -> PlacedPartition:
         return PlacedPartition(name, offset, size, guid)

@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 
 from liveos.errors import LiveosError, UnsupportedError, UsageError
+from liveos.medium.model import Image
 from liveos.operations.install.bootloaders import Syslinux
-from liveos.operations.install.filesystems import Fat32
+from liveos.operations.install.filesystems import Fat32, LiveFilesystem
 from liveos.operations.install.layout import MOST_ON_MSDOS, Table
 from liveos.operations.install.payload import Payload
 from liveos.operations.install.stick import InstallRequest
@@ -47,8 +48,19 @@ def check_filesystem(
 
     :raises LiveosError: it cannot; says why.
     """
-    for problem in _filesystem(request, payload, drivers):
+    check_driver(request.filesystem, payload.image, drivers)
+    for problem in _filesystem(request, payload):
         raise problem
+
+
+def check_driver(filesystem: LiveFilesystem, image: Image, drivers: frozenset[str] | None) -> None:
+    """:raises UnsupportedError: the image's initramfs, with these drivers, cannot mount it."""
+    if drivers is not None and filesystem.name not in drivers:
+        raise UnsupportedError(
+            f"the initramfs of {image.name} has no driver for {filesystem.name}: it would not find"
+            " its root",
+            hint="choose a stick of another filesystem, or make the image with that driver",
+        )
 
 
 def _table(request: InstallRequest, size: int) -> LiveosError | None:
@@ -84,16 +96,8 @@ def _single(request: InstallRequest) -> LiveosError | None:
     return None
 
 
-def _filesystem(
-    request: InstallRequest, payload: Payload, drivers: frozenset[str] | None
-) -> Iterator[LiveosError]:
+def _filesystem(request: InstallRequest, payload: Payload) -> Iterator[LiveosError]:
     filesystem = request.filesystem
-    if drivers is not None and filesystem.name not in drivers:
-        yield UnsupportedError(
-            f"the initramfs of {payload.image.name} has no driver for {filesystem.name}: it would"
-            " not find its root",
-            hint="leave out --filesystem, or make the image with that driver",
-        )
     largest = filesystem.largest_file
     if largest is not None and payload.root_size > largest:
         yield UnsupportedError(

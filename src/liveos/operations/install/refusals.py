@@ -66,7 +66,10 @@ def _identity(target: Target) -> LiveosError | None:
             f"{path} is the source itself", hint="name another file or device as the target"
         )
     if target.kind is TargetKind.OTHER:
-        return RefusedError(f"{path} is neither a regular file nor a block device")
+        return RefusedError(
+            f"{path} is neither a regular file nor a block device",
+            hint="where a stick that liveos made is mounted, --add puts an image on it",
+        )
     if target.in_use:
         return RefusedError(
             f"{path} is in use: {target.in_use}", hint="unmount or detach it, then try again"

@@ -131,7 +131,7 @@ class RemoveFile:
 class SetAside:
     """Give a file or directory a name under which nothing looks for it."""
 
-    folder: Ext4Folder
+    folder: StickFolder
     name: str
     aside: str
 
@@ -162,7 +162,7 @@ class GiveName:
 class MoveDirectory:
     """Give a directory another name, and leave a link of the old one that leads to it."""
 
-    folder: Ext4Folder
+    folder: Ext4Folder | HostFolder
     old: str
     new: str
 

@@ -74,7 +74,7 @@ def test_titles_get_the_name_where_another_image_has_them() -> None:
 )
 def test_a_new_root_is_not_called_as_the_old_one(root: str, new: str) -> None:
     payload = payload_of(medium(FLAT), FLAT, "B")
-    found = beside(payload, "B", OldFiles(root, (), ()))
+    found = beside(payload, "B", OldFiles(root, (), (), ()))
     assert found.root_name == new
     assert [path for _, path in found.boot_files] == ["/liveos/B/vmlinuz", "/liveos/B/initrd.img"]
 
@@ -82,4 +82,4 @@ def test_a_new_root_is_not_called_as_the_old_one(root: str, new: str) -> None:
 def test_a_root_that_is_not_packed_has_no_second_name() -> None:
     payload = payload_of(medium(), NESTED, "B", uncompressed=True)
     with pytest.raises(UnsupportedError, match="not packed"):
-        beside(payload, "B", OldFiles("squashfs.img", (), ()))
+        beside(payload, "B", OldFiles("squashfs.img", (), (), ()))

@@ -12,7 +12,13 @@ from typing import assert_never
 
 from liveos.formats.swap import SwapHeader
 from liveos.host.folders import ext4_trees
-from liveos.host.folders.directories import directory_names, keep_private, remove_tree, rename
+from liveos.host.folders.directories import (
+    directory_names,
+    keep_private,
+    move_with_link,
+    remove_tree,
+    rename,
+)
 from liveos.host.folders.ext4_folder import Ext4Folder
 from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.folders.in_volume import file_in
@@ -68,14 +74,14 @@ def perform_image_step(  # noqa: C901 - one case for each kind of step
             with held(step.place):
                 _add_swap(step)
         case SetAside(folder, name, aside):
-            with hold(folder.volume.path):
+            with _held(folder):
                 _set_aside(folder, name, aside)
         case GiveName(place, name):
             with place.hold():
                 place.folder.publish(place.name, name)
         case MoveDirectory(folder, old, new):
-            with hold(folder.volume.path):
-                ext4_trees.move_with_link(folder.volume, folder.directory, old, new)
+            with _held(folder):
+                move_with_link(folder, old, new)
         case _:
             assert_never(step)
 
@@ -116,7 +122,7 @@ def _write_record(place: Place, text: str) -> None:
 
 
 def _remove_file(place: FolderFile) -> None:
-    with place.hold():
+    with held(place):
         if place.name in place.folder.names():
             place.folder.remove(place.name)
 
@@ -155,7 +161,7 @@ def _add_swap(step: AddSwap) -> None:
     keep_private(folder, step.place.name)
 
 
-def _set_aside(folder: Ext4Folder, name: str, aside: str) -> None:
+def _set_aside(folder: StickFolder, name: str, aside: str) -> None:
     if name in directory_names(folder):
         rename(folder, [(name, aside)])
     else:

@@ -21,13 +21,15 @@ from liveos.operations.images.deciding import (
     needed_tools,
 )
 from liveos.operations.images.loaders import added_loaders
+from liveos.operations.images.mounted import check_addition, running_notes, tools
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import lost_rubbish
 from liveos.operations.images.room import require_esp, size_of_boot_files
-from liveos.operations.images.running import check_addition, running_notes, tools
 from liveos.operations.images.titles import told_apart
+from liveos.operations.install.filesystems import filesystem_called
+from liveos.operations.install.layout_checks import check_driver
 from liveos.operations.install.memory import check_memory
-from liveos.operations.install.payload import Payload
+from liveos.operations.install.payload import Payload, choose_image
 from liveos.operations.install.stick import InstallRequest
 from liveos.operations.plan import Plan
 
@@ -38,8 +40,11 @@ def plan(
     stick: OpenStick,
     target: Target,
     system: LiveSystem | None = None,
+    drivers: frozenset[str] | None = None,
 ) -> Plan:
     """How ``source`` will come to the stick, as the image ``request.name``.
+
+    ``drivers`` are those of its initramfs, as far as they are known.
 
     :raises RefusedError: the name is taken, or the stick is in use.
     :raises NoSpaceError: it does not fit; says how much is needed where.
@@ -53,6 +58,7 @@ def plan(
 
     check_target(target)
     check_addition(request, source, stick)
+    check_driver(filesystem_called(stick.filesystem), choose_image(source), drivers)
     check_memory(request)
     check_new_name(stick, request.name)
     addition = decide(request, source, stick, target, system, fitted)

@@ -53,7 +53,6 @@ def plan(
 
     def fitted(payload: Payload) -> Payload:
         """With boot files in the image's directory, and the loaders that are there."""
-        _require_size(payload, stick)
         files = tuple((file, boot_path(request.name, path)) for file, path in payload.boot_files)
         return replace(payload, boot_files=files, loaders=())
 
@@ -97,16 +96,6 @@ def _require_layout(request: InstallRequest, stick: OldStick) -> None:
         raise UnsupportedError(
             f"{stick.path} has no room behind its partitions, as livecd-iso-to-disk leaves it",
             hint="make the home a file: leave out --home-partition",
-        )
-
-
-def _require_size(payload: Payload, stick: OldStick) -> None:
-    largest = stick.folder("").limit()
-    if largest is not None and payload.root_size > largest:
-        raise UnsupportedError(
-            f"{payload.root_name} has {payload.root_size} bytes, and {stick.path} is FAT, which"
-            f" takes files of up to {largest} bytes",
-            hint="leave out --uncompressed, or install it on a stick of its own",
         )
 
 

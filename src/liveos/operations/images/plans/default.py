@@ -3,6 +3,7 @@
 
 from liveos.host.tools import MTOOLS
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.mounted import check_esp
 from liveos.operations.menus.stick import with_first
 from liveos.operations.plan import Plan
 from liveos.operations.steps.menus import ReplaceMenu
@@ -11,6 +12,7 @@ from liveos.operations.steps.menus import ReplaceMenu
 def plan(stick: OpenStick, name: str | None) -> Plan:
     """Let the first entry of an image start by itself; no step where it does so already."""
     name = require_image(stick, name)
+    check_esp(stick)
     text = with_first(stick.menu.text, name)
     changes = text != stick.menu.text
     return Plan(

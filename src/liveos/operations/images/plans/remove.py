@@ -15,8 +15,8 @@ from liveos.medium.home.updates import find_updates
 from liveos.medium.model import Image, Store
 from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.mounted import check_removal, opening, tools
 from liveos.operations.images.plans.rubbish import lost_rubbish, removal
-from liveos.operations.images.running import check_removal, opening, tools
 from liveos.operations.menus.stick import without_image
 from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.home import RemoveHome, RemoveUpdate

@@ -10,10 +10,11 @@ import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from liveos.errors import RefusedError, UnsupportedError
 from liveos.formats.tree import FileKind, Node
-from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.tools import DEBUGFS, MTOOLS
 from liveos.medium.bootline import directory_words
@@ -22,12 +23,12 @@ from liveos.medium.installation import read_record
 from liveos.medium.menus.grub_places import kernel_lines
 from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.model import FileRef, Image
-from liveos.medium.record import RECORD_NAME
+from liveos.medium.record import RECORD_NAME, find_record
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.mounted import check_change, check_own, opening, tools
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
 from liveos.operations.images.room import require_esp, size_of_boot_files
-from liveos.operations.images.running import refuse_running
 from liveos.operations.menus.renaming import renamed_menu
 from liveos.operations.menus.stick import with_name
 from liveos.operations.menus.text import image_directory, image_menu_path
@@ -42,7 +43,7 @@ from liveos.operations.steps.images import (
 from liveos.operations.steps.menus import ReplaceMenu, ReplaceRecord
 from liveos.operations.steps.stick import Place, ReadBack, Sync
 
-_MENU_FILE = "menu.cfg"
+_WRITTEN_ANEW = frozenset({"menu.cfg", RECORD_NAME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +71,38 @@ def plan(stick: OpenStick, name: str | None, new: str) -> Plan:
     :raises RefusedError: something has that name.
     :raises NoSpaceError: the ESP has no room for a second kernel and initramfs meanwhile.
     """
-    refuse_running(stick, name or require_image(stick, name), "renamed")
     if _is_done(stick, name, new):
         assert name is not None
+        check_change(stick, name)
         return _clearing(stick, name, new)
     change = _Renaming(stick, require_image(stick, name), new)
+    _require_links(stick)
     if change.old.casefold() == new.casefold():
         raise RefusedError(f"{change.old} is called so already", hint="choose another name")
-    if not change.is_moved:
+    check_change(stick, change.old)
+    if change.is_moved:
+        check_own(stick, new)
+    else:
+        check_change(stick, new)
         check_new_name(stick, new)
     files = tuple(stick.esp.ref(node) for node in _boot_files(stick, change.old))
     require_esp(stick, files, new, freed=size_of_boot_files(stick, new))
     return Plan(
         title=f"rename {change.old} on {stick.path} to {new}",
-        steps=tuple(_steps(change, files)),
+        steps=(*opening(stick), *_steps(change, files)),
         destroys=() if change.is_moved else lost_rubbish(stick, new),
-        needs=(DEBUGFS, MTOOLS),
+        needs=(DEBUGFS, MTOOLS, *tools(stick)),
         when_it_fails="the same command, given again, goes on",
     )
+
+
+def _require_links(stick: OpenStick) -> None:
+    if isinstance(stick.folder(""), FatFolder):
+        raise UnsupportedError(
+            f"{stick.path} has its images on FAT, where no link can lead from an old name to a new"
+            " one: a power cut could leave an image under neither",
+            hint="add it once more under the other name, and remove it then",
+        )
 
 
 def _is_done(stick: OpenStick, name: str | None, new: str) -> bool:
@@ -98,9 +113,9 @@ def _is_done(stick: OpenStick, name: str | None, new: str) -> bool:
 def _clearing(stick: OpenStick, old: str, new: str) -> Plan:
     return Plan(
         title=f"clear what is left of {old}, which is called {new}",
-        steps=tuple(removal(stick, old)),
+        steps=(*opening(stick), *removal(stick, old)),
         destroys=lost_rubbish(stick, old),
-        needs=(DEBUGFS, MTOOLS),
+        needs=(DEBUGFS, MTOOLS, *tools(stick)),
     )
 
 
@@ -116,11 +131,15 @@ def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
         yield AddFile(file, place)
     text = _menu_text(change)
     yield AddText(Place(stick.esp_volume, image_menu_path(new)), text)
-    yield Sync(stick.path)
+    noted = find_record(stick.esp, image_directory(old).strip("/"))
+    if noted is not None:
+        place = Place(stick.esp_volume, f"{image_directory(new)}/{RECORD_NAME}")
+        yield AddText(place, _record_text(change, noted[1], text))
+    yield Sync(stick.device)
     yield ReadBack(stick.path)
     if not change.is_moved:
         top = stick.folder("")
-        assert isinstance(top, Ext4Folder)  # what is mounted has been refused
+        assert not isinstance(top, FatFolder)  # refused
         yield MoveDirectory(top, old, new)
     yield from _noted(change, text)
     yield ReplaceMenu(stick.menu.place, with_name(stick.menu.text, old, new))
@@ -129,7 +148,7 @@ def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
 
 def _boot_files(stick: OpenStick, name: str) -> tuple[Node, ...]:
     nodes = stick.boot_files(name)
-    return tuple(node for node in nodes if node.name.casefold() != _MENU_FILE)
+    return tuple(node for node in nodes if node.name.casefold() not in _WRITTEN_ANEW)
 
 
 def _menu_text(change: _Renaming) -> str:
@@ -151,16 +170,18 @@ def _spellings(image: Image | None) -> tuple[str, ...]:
 
 
 def _noted(change: _Renaming, menu: str) -> Iterator[ReplaceRecord]:
-    """The record where the directory is then, with the new paths."""
-    stick, old, new = change.stick, change.old, change.new
-    where = new if change.is_moved else old
-    record = read_record(stick.live, where)
-    if record is None:
-        return
-    text = json.dumps(record.facts).replace(f"/{old}/", f"/{new}/")
-    facts = {**json.loads(text), "name": new}
+    """The record where the directory is then."""
+    record = read_record(change.stick.live, change.new if change.is_moved else change.old)
+    if record is not None:
+        place = FolderFile(change.stick.folder(change.new), RECORD_NAME)
+        yield ReplaceRecord(place, _record_text(change, record.facts, menu))
+
+
+def _record_text(change: _Renaming, noted: dict[str, Any], menu: str) -> str:
+    """A record with the new paths."""
+    text = json.dumps(noted).replace(f"/{change.old}/", f"/{change.new}/")
+    facts = {**json.loads(text), "name": change.new}
     lines = kernel_lines(menu)
     if lines:
         facts["options"] = " ".join(lines[0].options)
-    place = FolderFile(stick.folder(new), RECORD_NAME)
-    yield ReplaceRecord(place, json.dumps(facts, indent=1) + "\n")
+    return json.dumps(facts, indent=1) + "\n"

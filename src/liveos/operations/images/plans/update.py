@@ -13,8 +13,6 @@ from uuid import UUID
 
 from liveos.errors import UnsupportedError
 from liveos.formats.binary import FormatError
-from liveos.host.folders.ext4_folder import Ext4Folder
-from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile
 from liveos.host.target import Target
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS
@@ -37,10 +35,12 @@ from liveos.operations.images.kept_memory import (
     use_of_memory,
 )
 from liveos.operations.images.loaders import efi_verb, loader_notes
+from liveos.operations.images.mounted import check_change, check_own, opening, record_on_esp, tools
 from liveos.operations.images.old_files import OldFiles, beside, old_files
-from liveos.operations.images.room import require_esp, require_live
-from liveos.operations.images.running import refuse_running
+from liveos.operations.images.room import require_esp, require_live, require_size
 from liveos.operations.images.titles import told_apart
+from liveos.operations.install.filesystems import filesystem_called
+from liveos.operations.install.layout_checks import check_driver
 from liveos.operations.install.payload import Payload, choose_image, menu_entries, payload_of
 from liveos.operations.install.planning import Tags, installed_image
 from liveos.operations.install.sequence import features
@@ -97,15 +97,17 @@ class _Update:
         return ReplaceMenu(FolderFile(folder, image_menu_path(self.name).rpartition("/")[2]), text)
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each is known by itself
     request: UpdateRequest,
     source: Medium,
     stick: OpenStick,
     name: str | None,
     target: Target,
     system: LiveSystem | None = None,
+    *,
+    drivers: frozenset[str] | None = None,
 ) -> Plan:
-    """Put ``source`` in the place of an image.
+    """Put ``source`` in the place of an image; ``drivers`` are those of its initramfs.
 
     :raises UsageError: the image has an overlay, and nobody said what shall become of it.
     :raises RefusedError: what was said would destroy it.
@@ -113,16 +115,18 @@ def plan(
     :raises UnsupportedError: the new image could not use what is there.
     """
     name = require_image(stick, name)
-    refuse_running(stick, name, "updated")
     check_target(target)
+    check_change(stick, name)
+    check_own(stick, name)
+    check_driver(filesystem_called(stick.filesystem), choose_image(source), drivers)
     update = _decide(request, source, stick, name, system)
     overlay = update.overlay
     return Plan(
         title=f"update {name} on {stick.path} to {source.label or source.path.name}",
-        steps=tuple(_steps(update)),
+        steps=(*opening(stick), *_steps(update)),
         destroys=tuple(_losses(update)),
         notes=(*overlay.notes, *_notes(update)),
-        needs=(MTOOLS, DEBUGFS, E2FSCK, *((MKE2FS,) if overlay.making else ())),
+        needs=(MTOOLS, DEBUGFS, E2FSCK, *((MKE2FS,) if overlay.making else ()), *tools(stick)),
         source=source.path,
         when_it_fails=f"{name} starts as before or as it should; the same command goes on",
     )
@@ -147,12 +151,13 @@ def _decide(
     overlay = overlay_after(old, record, image, request.overlay)
     used = use_of_memory(old, image, system, name)
     wanted = InstallRequest(name=name, readonly=is_read_only(old.entries))
-    tags = Tags(stick.live.uuid or "", stick.live.label or "")
+    tags = Tags(stick.live.uuid or "", stick.live.label or "", stick.filesystem)
     installed = installed_image(wanted, payload, overlay.kind, used, tags)
     refuse(installed)
-    room = require_live(stick, payload, used.updates, name, _freed(files, Ext4Folder))
+    require_size(payload, stick)
+    room = require_live(stick, payload, used.updates, name, _freed(files.stale_roots))
     boot_files = [file for file, _ in payload.boot_files]
-    require_esp(stick, boot_files, name, _freed(files, FatFolder))
+    require_esp(stick, boot_files, name, _freed(files.stale_boot))
     # The old root goes before a new overlay is made.
     size = (
         size_of_new(overlay, image, room + old.root.file.size) if overlay.making else overlay.size
@@ -168,7 +173,7 @@ def _steps(update: _Update) -> Iterator[AnyStep]:
         yield CheckSource(source.path, source.implanted_md5.md5, meanwhile=False)
     yield from (RemoveFile(file) for file in update.old_files.stale)
     yield from _new_files(update)
-    yield Sync(stick.path)
+    yield Sync(stick.device)
     yield ReadBack(stick.path)
     if update.used.updates:
         stored = find_updates(stick.live)
@@ -181,7 +186,9 @@ def _steps(update: _Update) -> Iterator[AnyStep]:
     yield from (RemoveFile(file) for file in update.old_files.boot)
     if update.overlay.making:
         yield from _exchange_overlay(update)
-    yield AddRecord(Place(stick.live_volume, f"/{update.name}/{RECORD_NAME}"), _facts(update))
+    facts = _facts(update)
+    yield AddRecord(Place(stick.live_volume, f"/{update.name}/{RECORD_NAME}"), facts)
+    yield from record_on_esp(stick, update.name, facts)
 
 
 def _new_files(update: _Update) -> Iterator[AddFile]:
@@ -194,7 +201,6 @@ def _new_files(update: _Update) -> Iterator[AddFile]:
 def _exchange_overlay(update: _Update) -> Iterator[AnyStep]:
     """The old overlay gets a name that nothing looks for, and an empty one takes its place."""
     aside, folder = update.overlay.aside, update.stick.folder(update.name)
-    assert isinstance(folder, Ext4Folder)  # what is mounted has been refused
     if aside is not None:
         name = aside.path.rpartition("/")[2]
         yield SetAside(folder, name, _name_aside(update, name))
@@ -265,14 +271,13 @@ def _notes(update: _Update) -> Iterator[str]:
     yield from (f"at boot: {reason}" for reason in update.used.reasons)
 
 
-def _freed(files: OldFiles, kind: type[Ext4Folder | FatFolder]) -> int:
+def _freed(files: tuple[FolderFile, ...]) -> int:
     """Bytes that are given back before anything is written; at least so many.
 
     A file whose removal was cut off may have lost its clusters already.
     """
     freed = 0
-    for file in files.stale:
-        if isinstance(file.folder, kind):
-            with suppress(FormatError), file.open() as content:
-                freed += content.size
+    for file in files:
+        with suppress(FormatError), file.open() as content:
+            freed += content.size
     return freed

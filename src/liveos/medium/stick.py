@@ -51,8 +51,9 @@ class OpenStick:
 
     ``menu`` is GRUB's, which promises what it names; ``syslinux`` is there where BIOS has another
     one, which says the same. ``images`` are all root images that were found, promised or not.
-    ``entries`` are what the menu shows, those of all images, in its order. ``mounted`` is there when LIVE is read
-    and written through its mount; ``running`` when, besides, this system runs from it.
+    ``entries`` are what the menu shows, those of all images, in its order. ``mounted`` is there
+    when LIVE is read and written through its mount; ``running`` when, besides, this system runs
+    from it.
     """
 
     path: Path

@@ -80,6 +80,16 @@ def test_the_loaders_of_one_start_all(
     prove_image(stick, tmp_path, name, firmware, Showing.BOOTS)
 
 
+def test_syslinux_has_both_in_its_menu(tmp_path: Path) -> None:
+    """On a GPT, with the second one as the default; UEFI has GRUB's menu of the same images."""
+    stick = tmp_path / "stick.img"
+    install(NESTED, stick, "--size", "1536M", "--overlay", "64M", "--bootloader", "syslinux")
+    _add(stick, "trixie")
+    liveos("default", "--yes", f"{stick}:trixie")
+    proof = prove_image(stick, tmp_path / "proof", "trixie")
+    agrees_with_the_guest(proof, BIOS, DIRECTORY)
+
+
 def test_one_goes_and_one_is_renewed_and_the_third_stays_as_it_was(
     stick: Path, tmp_path: Path
 ) -> None:

@@ -23,18 +23,23 @@ from liveos.host.folders.folder import HostFolder
 from liveos.host.volumes import Ext4Volume, FatVolume, MountedVolume
 from liveos.medium.inspect import images_of, opened
 from liveos.medium.loaders import read_boot
-from liveos.medium.menus.unified import find_unified
 from liveos.medium.model import Boot, Entry, Firmware, Image, MediumKind, Partition
 from liveos.medium.mounted import MountedPartition, opened_with_esp
 from liveos.medium.mounted_stick import behind_esp, require_live, run_from, stick_at
 from liveos.medium.overlay.locate import parse_spec
 from liveos.medium.running import Running
 from liveos.medium.scene import UNREAD_LIVE, Scene
-from liveos.medium.stick_menu import NO_STICK_HINT, StickMenu, menu_of
+from liveos.medium.stick_menu import (
+    NO_STICK_HINT,
+    SYSLINUX_MENU,
+    StickMenu,
+    menu_of,
+    read_menu,
+    require_menu,
+)
 from liveos.medium.volume import Volume
 from liveos.report import Finding, Severity
 
-_SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _BOOT_FILES = "/liveos"
 _FAT = "vfat"
 _UNMOUNTED = frozenset({"ext4", _FAT})
@@ -44,9 +49,11 @@ _UNMOUNTED = frozenset({"ext4", _FAT})
 class OpenStick:
     """A stick of ours, open for reading.
 
-    ``images`` are all root images that were found, promised by the menu or not. ``entries`` are
-    what the menu shows, those of all images, in its order. ``mounted`` is there when LIVE is read
-    and written through its mount; ``running`` when, besides, this system runs from it.
+    ``menu`` is GRUB's, which promises what it names; ``syslinux`` is there where BIOS has another
+    one, which says the same. ``images`` are all root images that were found, promised or not.
+    ``entries`` are what the menu shows, those of all images, in its order. ``mounted`` is there
+    when LIVE is read and written through its mount; ``running`` when, besides, this system runs
+    from it.
     """
 
     path: Path
@@ -54,6 +61,7 @@ class OpenStick:
     esp: Volume
     live: Volume
     menu: StickMenu
+    syslinux: StickMenu | None
     images: tuple[Image, ...]
     boot: Boot
     entries: tuple[Entry, ...]
@@ -163,7 +171,7 @@ def read_stick(scene: Scene, source: ByteSource | None, path: Path) -> OpenStick
     require_finished(scene)
     esp, live = _volumes(scene)
     menu_of_stick = menu_of(scene, esp)
-    _require_grub(scene, esp)
+    require_menu(scene, esp)
     images = images_of(scene).images
     kernels = [kernel for image in images for kernel in image.kernels]
     menu = scene.menu(Firmware.UEFI) or scene.menu(Firmware.BIOS)
@@ -173,6 +181,7 @@ def read_stick(scene: Scene, source: ByteSource | None, path: Path) -> OpenStick
         esp=esp,
         live=live,
         menu=menu_of_stick,
+        syslinux=read_menu(scene, esp, SYSLINUX_MENU),
         images=images,
         boot=read_boot(scene, source, kernels),
         entries=menu.entries if menu is not None else (),
@@ -258,7 +267,7 @@ def _volumes(scene: Scene) -> tuple[Volume, Volume]:
     closed = None if scene.mounted is not None else behind_esp(scene)
     if scene.esp is not None and closed is not None and closed.filesystem in UNREAD_LIVE:
         menu_of(scene, scene.esp)
-        _require_grub(scene, scene.esp)
+        require_menu(scene, scene.esp)
         raise _must_be_mounted(scene.path, closed)
     if _is_single(scene):
         raise UnsupportedError(
@@ -283,20 +292,6 @@ def _is_single(scene: Scene) -> bool:
     with suppress(UnsupportedError):
         return menu_of(scene, scene.volumes[0]).is_ours
     return False
-
-
-def _require_grub(scene: Scene, esp: Volume) -> None:
-    """:raises UnsupportedError: a loader starts the stick that cannot show several images."""
-    loader = None
-    if esp.find_file(_SYSLINUX_MENU) is not None:
-        loader = "SYSLINUX"
-    elif find_unified(esp) is not None:
-        loader = "a unified kernel image"
-    if loader is not None:
-        raise UnsupportedError(
-            f"{loader} starts {scene.path}: such a stick has one image, as it was installed",
-            hint="install it anew with --bootloader grub, for several images and newer ones",
-        )
 
 
 def _must_be_mounted(path: Path, part: Partition) -> UnsupportedError:

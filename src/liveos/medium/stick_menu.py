@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The menu of a stick that liveos made: the images that it promises."""
+"""The menus of a stick that liveos made: on the ESP, each with one line for each image.
+
+GRUB's (``operations.menus.text``) is always there, and promises what it names; where SYSLINUX
+starts BIOS, it has another one (``operations.menus.syslinux_text``).
+"""
 
 import re
 from dataclasses import dataclass
@@ -9,25 +13,28 @@ from liveos.formats.binary import FormatError
 from liveos.formats.tree import FileKind
 from liveos.host.folders.folder import FolderFile
 from liveos.medium.menus.text import MOST_TEXT
+from liveos.medium.menus.unified import find_unified
 from liveos.medium.overlay.locate import place_in
 from liveos.medium.scene import Scene
 from liveos.medium.volume import Volume
 
 MENU = "/EFI/BOOT/grub.cfg"
-NO_STICK_HINT = "liveos install makes a stick that can hold several images"
+SYSLINUX_MENU = "/syslinux/syslinux.cfg"
 _FIRST_LINE = "# Boot menu of a LiveOS stick."
-_IMAGE_LINE = re.compile(r"^source \(\$root\)/liveos/([^/\s]+)/menu\.cfg[ \t]*$", re.MULTILINE)
-_OUR_LINE = re.compile(r"^(?:source \(\$root\)|INCLUDE )/liveos/[^/\s]+/", re.MULTILINE)
+_IMAGE_LINE = re.compile(
+    r"^(?:source \(\$root\)|INCLUDE )/liveos/([^/\s]+)/(?:menu|syslinux)\.cfg[ \t]*$", re.MULTILINE
+)
+NO_STICK_HINT = "liveos install makes a stick that can hold several images"
 
 
 def is_our_menu(text: str) -> bool:
     """Whether liveos has written the menu of a stick, for GRUB or for SYSLINUX."""
-    return text.startswith(_FIRST_LINE) or _OUR_LINE.search(text) is not None
+    return text.startswith(_FIRST_LINE) or _IMAGE_LINE.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class StickMenu:
-    """The menu of a stick: its file, the text in there, and the images that it names, in order."""
+    """A menu of a stick: its file, the text in there, and the images that it names, in order."""
 
     place: FolderFile
     text: str
@@ -42,13 +49,24 @@ class StickMenu:
 
 
 def menu_of(scene: Scene, esp: Volume) -> StickMenu:
-    """The menu of a stick on the volume that starts it.
+    """GRUB's menu on the volume that starts a stick, which every one of ours has.
 
-    :raises UnsupportedError: there is none, or none of ours.
+    :raises UnsupportedError: there is none, or it is not one of ours.
     """
-    node = esp.find_file(MENU)
-    if node is None or node.kind is not FileKind.FILE or node.size > MOST_TEXT:
+    menu = read_menu(scene, esp, MENU)
+    if menu is None:
         raise UnsupportedError(f"{scene.path} has no boot menu of liveos", hint=NO_STICK_HINT)
+    return menu
+
+
+def read_menu(scene: Scene, esp: Volume, path: str) -> StickMenu | None:
+    """The menu at a path; None where none is.
+
+    :raises UnsupportedError: it is its owner's, or damaged.
+    """
+    node = esp.find_file(path)
+    if node is None or node.kind is not FileKind.FILE or node.size > MOST_TEXT:
+        return None
     try:
         text = esp.tree.open(node).read_at(0, node.size).decode("utf-8", "surrogateescape")
     except FormatError as error:
@@ -62,3 +80,13 @@ def menu_of(scene: Scene, esp: Volume) -> StickMenu:
             hint=NO_STICK_HINT,
         )
     return menu
+
+
+def require_menu(scene: Scene, esp: Volume) -> None:
+    """:raises UnsupportedError: UEFI starts the stick without a menu: it can show one image."""
+    if find_unified(esp) is not None:
+        raise UnsupportedError(
+            f"a unified kernel image starts {scene.path}: such a stick has one image, as it was"
+            " installed",
+            hint="install it anew with --bootloader grub, for several images and newer ones",
+        )

@@ -10,7 +10,8 @@ from liveos.cli.main import main
 from liveos.errors import ExitStatus, NoSpaceError, UnsupportedError
 from liveos.medium.inspect import inspect
 from liveos.medium.model import Firmware
-from liveos.operations.install.bootloaders import Bootloader, EfiStub, Syslinux
+from liveos.operations.install.bootloaders import EfiStub, Syslinux
+from tests.tools.operations.images.sticks import make_source
 from tests.tools.operations.layouts import cut, made, partitions, read_fat, section
 from tests.tools.operations.tiny import MIB, contents, run
 
@@ -88,7 +89,46 @@ def test_uefi_starts_the_image_and_not_the_menu(iso: Path, tmp_path: Path) -> No
     assert " ".join(uefi[0].options) == command_line(stick, tmp_path)
 
 
-@pytest.mark.parametrize("loader", [Syslinux(), EfiStub()], ids=["syslinux", "efi-stub"])
+def menus(stick: Path, scratch: Path, name: str) -> tuple[list[str], list[str]]:
+    """The titles of an image in both menus, SYSLINUX's first."""
+    esp = esp_of(stick, scratch)
+    syslinux = read_fat(esp, f"/liveos/{name}/syslinux.cfg").decode()
+    grub = read_fat(esp, f"/liveos/{name}/menu.cfg").decode()
+    assert re.findall(r"LABEL (.*)", syslinux)[0] == f"{name}-0"
+    return re.findall(r"MENU LABEL (.*)", syslinux), re.findall(r"menuentry '(.*)'", grub)
+
+
+def images_in_both(stick: Path, scratch: Path) -> list[str]:
+    """What the stick's menus lead to, in their order; the first one starts by itself."""
+    esp = esp_of(stick, scratch)
+    syslinux = read_fat(esp, "/syslinux/syslinux.cfg").decode()
+    grub = read_fat(esp, "/EFI/BOOT/grub.cfg").decode()
+    names = re.findall(r"^INCLUDE /liveos/(.*)/syslinux.cfg$", syslinux, re.MULTILINE)
+    assert names == re.findall(r"^source \(\$root\)/liveos/(.*)/menu.cfg$", grub, re.MULTILINE)
+    assert f"\nDEFAULT {names[0]}-0\n" in syslinux
+    for name in names:
+        ours, by_grub = menus(stick, scratch, name)
+        assert ours == by_grub
+    return names
+
+
+def test_several_images_are_in_both_menus(iso: Path, tmp_path: Path) -> None:
+    """Each verb, on a stick that SYSLINUX starts by BIOS and GRUB by UEFI."""
+    stick = made(iso, tmp_path / "stick.img", bootloader=Syslinux())
+
+    def do(*words: str) -> list[str]:
+        assert main([*words, "--yes"]) == ExitStatus.DONE
+        return images_in_both(stick, tmp_path)
+
+    source = str(make_source(tmp_path))
+    add = ("install", "--add", source, str(stick), "--overlay", "none", "--name")
+    assert do(*add, "More") == ["LiveOS", "More"]
+    assert do("rename", f"{stick}:More", "Other") == ["LiveOS", "Other"]
+    assert do("default", f"{stick}:Other") == ["Other", "LiveOS"]
+    assert do("update", f"{stick}:Other", source) == ["Other", "LiveOS"]
+    assert do("remove", f"{stick}:Other") == ["LiveOS"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -100,15 +140,14 @@ def test_uefi_starts_the_image_and_not_the_menu(iso: Path, tmp_path: Path) -> No
     ],
     ids=lambda words: str(words[0]),
 )
-def test_such_a_stick_has_one_image(
-    loader: Bootloader,
+def test_what_uefi_starts_by_itself_is_one_image(
     words: list[str],
     iso: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What would not be in its menu, or go on being there, is refused."""
-    stick = made(iso, tmp_path / "stick.img", bootloader=loader)
+    stick = made(iso, tmp_path / "stick.img", bootloader=EfiStub())
     before = stick.read_bytes()
     line = [word.replace("ISO", str(iso)).replace("STICK", str(stick)) for word in words]
     assert main([*line, "--yes"]) == UnsupportedError.status

@@ -213,6 +213,14 @@ class Fat(FileTree):
             return False
         return sum(length for _, length in runs) <= self.geometry.clusters
 
+    def is_lost(self, node: Node) -> bool:
+        """Whether the first cluster of a file or directory is free: nothing of it is left."""
+        cluster = node.handle.cluster
+        if not _FIRST_CLUSTER <= cluster < self.geometry.clusters + _FIRST_CLUSTER:
+            return False
+        page, index = divmod(cluster, _PAGE_ENTRIES)
+        return int(self._page(page)[0][index]) == 0
+
     def _node(self, path: str, entry: DirectoryEntry) -> Node:
         if entry.is_directory:
             number = self._cluster_offset(entry.cluster) if entry.cluster else 0

@@ -20,6 +20,7 @@ from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
 from liveos.formats.fat.exchange import erase, exchange, forget
 from liveos.formats.fat.reader import Fat
 from liveos.host import disk
+from liveos.host.folders.fat_remains import clear_remains
 from liveos.host.folders.folder import (
     DescriptorFile,
     ReadOnlyFile,
@@ -80,6 +81,7 @@ class FatFolder:
     ) -> Iterator[StoredFile]:
         """As `Folder.create`; zeros are written to all of it first, as FAT has no holes."""
         path = self._path(name)
+        self.clear_remains()
         with self._read() as fs:
             if find(fs, self.directory, name) is not None:
                 raise already_there(f"{self}/{name}")
@@ -152,6 +154,7 @@ class FatFolder:
         disk.sync(self.volume.path)
 
     def make(self) -> None:
+        self.clear_remains()
         names = [name for name in self.directory.split("/") if name]
         for depth in range(1, len(names) + 1):
             path = f"/{posixpath.join(*names[:depth])}"
@@ -207,6 +210,11 @@ class FatFolder:
     def _window(self) -> Iterator[DescriptorFile]:
         with disk.opened(self.volume.path) as descriptor:
             yield DescriptorFile(descriptor, self.volume.size, self.volume.offset)
+
+    def clear_remains(self) -> None:
+        """Before anything is written to the filesystem: see `fat_remains`."""
+        with self._window() as window:
+            clear_remains(window)
 
     def _is_whole(self, path: str) -> bool:
         """Whether a directory is there; what a power cut has left of one is taken away."""

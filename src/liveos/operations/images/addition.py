@@ -18,13 +18,14 @@ from liveos.medium.model import PersistenceKind
 from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick
 from liveos.medium.stores import SWAP_NAME
+from liveos.operations.images.menus import learn
 from liveos.operations.images.mounted import opening, record_on_esp
 from liveos.operations.images.plans.rubbish import clearing
 from liveos.operations.install.live_contents import home_steps
 from liveos.operations.install.payload import LOADER_DIRECTORY
 from liveos.operations.install.sequence import features, image_record
 from liveos.operations.install.stick import Stick
-from liveos.operations.menus import stick as stick_menu
+from liveos.operations.menus import syslinux_text
 from liveos.operations.menus.text import image_menu, image_menu_path
 from liveos.operations.plan import AnyStep
 from liveos.operations.steps.home import CreateHome, Encryption, WriteUpdate
@@ -39,7 +40,7 @@ from liveos.operations.steps.images import (
     RemoveFile,
 )
 from liveos.operations.steps.memory import StartStore, Unpack
-from liveos.operations.steps.menus import NEW, ReplaceMenu
+from liveos.operations.steps.menus import NEW
 from liveos.operations.steps.stick import CheckSource, Place, ReadBack, Run, Sync
 from liveos.operations.steps.whole_overlay import (
     EmbeddedFilesystem,
@@ -85,11 +86,14 @@ def addition_steps(addition: Addition, stick: OpenStick) -> Iterator[AnyStep]:
     yield from record_on_esp(stick, name, image_record(wanted, wanted.entries[0].options))
     menu = image_menu(wanted.entries, payload.efi_verb)
     yield AddText(Place(wanted.esp, image_menu_path(name)), menu)
+    if stick.syslinux is not None:
+        own = syslinux_text.image_menu(name, wanted.entries)
+        yield AddText(Place(wanted.esp, syslinux_text.image_menu_path(name)), own)
     yield Sync(stick.device)
     yield ReadBack(stick.path)
     if payload.loaders:
         yield from _loaders(wanted)
-    yield ReplaceMenu(stick.menu.place, stick_menu.with_image(stick.menu.text, name))
+    yield from learn(stick, name)
 
 
 def source_check(wanted: Stick) -> Iterator[CheckSource]:

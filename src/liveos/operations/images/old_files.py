@@ -17,7 +17,7 @@ from liveos.operations.menus.text import image_directory
 _OTHER_IMAGE = "squashfs-2.img"
 _ROOTS = (DEFAULT_IMAGE, _OTHER_IMAGE)
 _MENU_FILE = "menu.cfg"
-_KEPT = frozenset({_MENU_FILE, RECORD_NAME})
+_KEPT = frozenset({_MENU_FILE, "syslinux.cfg", RECORD_NAME})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from liveos.host.folders.folder import FolderFile, require_room
 from liveos.host.unified import padded
 from liveos.medium.image_menu import ImageMenu
 from liveos.medium.menus import grub
+from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.model import Firmware
 from liveos.operations.menus import syslinux_text
 from liveos.operations.menus.text import MenuEntry
@@ -23,11 +24,22 @@ def menu_steps(menu: ImageMenu, text: str) -> Iterator[ReplaceMenu | ReplaceComm
     :raises NoSpaceError: there is no room for a second one, which takes the place of the first.
     """
     yield ReplaceMenu(menu.place, text)
-    entries = _entries(text, str(menu.place))
+    entries = bios_entries(text, str(menu.place))
     if menu.syslinux is not None:
         yield ReplaceMenu(menu.syslinux, syslinux_text.image_menu(menu.name, entries))
     if menu.unified is not None and entries:
         yield _command_line(menu.unified, " ".join(entries[0].options))
+
+
+def in_step(menu: ImageMenu | None) -> Iterator[ReplaceMenu]:
+    """What is to be done if SYSLINUX's menu says something else: a run was cut off between them."""
+    if menu is None or menu.syslinux is None:
+        return
+    text = syslinux_text.image_menu(menu.name, bios_entries(menu.text, str(menu.place)))
+    with menu.syslinux.open() as file:
+        there = file.read_at(0, min(file.size, MOST_TEXT))
+    if there != text.encode("utf-8", "surrogateescape"):
+        yield ReplaceMenu(menu.syslinux, text)
 
 
 def _command_line(image: FolderFile, line: str) -> ReplaceCommandLine:
@@ -38,8 +50,8 @@ def _command_line(image: FolderFile, line: str) -> ReplaceCommandLine:
     return ReplaceCommandLine(image, line)
 
 
-def _entries(text: str, path: str) -> tuple[MenuEntry, ...]:
-    """What BIOS starts, which has the plain verbs."""
+def bios_entries(text: str, path: str) -> tuple[MenuEntry, ...]:
+    """What BIOS starts of GRUB's menu of an image; it has the plain verbs."""
     found = grub.parse(text, path, firmware=Firmware.BIOS).entries
     return tuple(
         MenuEntry(entry.title, entry.kernel, entry.initrd, entry.options)

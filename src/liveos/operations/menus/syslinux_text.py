@@ -24,7 +24,7 @@ def stick_menu(names: tuple[str, ...], timeout: int) -> str:
         "# Boot menu of a LiveOS stick. Each image has one line here, and a menu of its own.\n"
         "UI menu.c32\n"
         "MENU TITLE LiveOS\n"
-        f"DEFAULT {_label(names[0], 0)}\n"
+        f"DEFAULT {label(names[0], 0)}\n"
         f"TIMEOUT {timeout * 10 or 1}\n"
         f"{includes}"
     )
@@ -32,16 +32,17 @@ def stick_menu(names: tuple[str, ...], timeout: int) -> str:
 
 def image_menu(name: str, entries: tuple[MenuEntry, ...]) -> str:
     """The menu of one image."""
-    return "".join(_entry(_label(name, number), entry) for number, entry in enumerate(entries))
+    return "".join(_entry(label(name, number), entry) for number, entry in enumerate(entries))
 
 
-def _label(name: str, number: int) -> str:
+def label(name: str, number: int | str) -> str:
+    """What the main menu calls an entry of an image."""
     return f"{name}-{number}"
 
 
-def _entry(label: str, entry: MenuEntry) -> str:
+def _entry(name: str, entry: MenuEntry) -> str:
     title = "".join(sign if sign.isprintable() and sign != "^" else " " for sign in entry.title)
-    lines = [f"LABEL {label}", f"  MENU LABEL {title}", f"  LINUX {entry.kernel}"]
+    lines = [f"LABEL {name}", f"  MENU LABEL {title}", f"  LINUX {entry.kernel}"]
     if entry.initrds:
         lines.append(f"  INITRD {','.join(entry.initrds)}")
     return "\n".join([*lines, f"  APPEND {' '.join(entry.options)}", ""])

@@ -21,7 +21,7 @@ from liveos.operations.install.stick import InstallRequest
 from liveos.operations.plan import Plan
 from liveos.sizes import Size
 from tests.tools.medium.media import make_iso
-from tests.tools.operations.overlay.sticks import Stick, make_stick
+from tests.tools.operations.overlay.sticks import NAME, Stick, make_stick
 from tests.tools.operations.overlay.stores import run
 from tests.unit.medium.eras import ERAS
 from tests.unit.operations.sources import IDENTITIES
@@ -49,6 +49,21 @@ def make_source(scratch: Path, label: str = "Fedora-WS-Live-40", era: str = "fed
 
 def make(scratch: Path, size: int = SIZE) -> Stick:
     return make_stick(scratch, size=size)
+
+
+def make_with_syslinux(scratch: Path, size: int = SIZE) -> Stick:
+    """The same with menus for SYSLINUX beside those of GRUB."""
+    stick = make(scratch, size)
+    found = _LINE.search(stick.menu())
+    assert found is not None
+    start = f"  LINUX {found[1]}\n  INITRD /liveos/{NAME}/initrd.img\n  APPEND {found[2]}\n"
+    own = f"LABEL {NAME}-0\n  MENU LABEL Start\n{start}"
+    whole = f"UI menu.c32\nDEFAULT {NAME}-0\nTIMEOUT 50\nINCLUDE /liveos/{NAME}/syslinux.cfg\n"
+    place = f"{stick.path}@@{stick.esp.offset}"
+    run("mmd", "-i", place, "::/syslinux")
+    for path, text in (("/syslinux", whole), (f"/liveos/{NAME}", own)):
+        run("mcopy", "-i", place, "-", f"::{path}/syslinux.cfg", stdin=text.encode())
+    return stick
 
 
 def request(**changes: object) -> InstallRequest:
@@ -108,20 +123,39 @@ def shown(stick: Stick) -> dict[str, Shown]:
     return {name: _shown(stick, name) for name in _SOURCE.findall(menu.decode())}
 
 
+def shown_by_syslinux(stick: Stick) -> dict[str, Shown]:
+    """What BIOS shows where SYSLINUX starts it, by name, in its order; the default is there."""
+    menu = (read_esp(stick, "/syslinux/syslinux.cfg") or b"").decode()
+    labels, found = [], {}
+    for name in re.findall(r"^INCLUDE /liveos/([^/]+)/syslinux\.cfg$", menu, re.MULTILINE):
+        text = (read_esp(stick, f"/liveos/{name}/syslinux.cfg") or b"").decode()
+        labels += re.findall(r"^LABEL (.*)$", text, re.MULTILINE)
+        parts = re.search(r"^  LINUX (.*)\n  INITRD (.*)\n  APPEND (.*)$", text, re.MULTILINE)
+        assert parts is not None, name
+        found[name] = _start(stick, *parts.groups())
+    assert len(set(labels)) == len(labels)
+    assert re.findall(r"^DEFAULT (.*)$", menu, re.MULTILINE) == labels[:1]
+    return found
+
+
 def _shown(stick: Stick, name: str) -> Shown:
     text = read_esp(stick, f"/liveos/{name}/menu.cfg")
     assert text is not None, name
     line, initrd = _LINE.search(text.decode()), _INITRD.search(text.decode())
     assert line is not None
     assert initrd is not None
-    words = dict(word.partition("=")[::2] for word in line[2].split())
+    return _start(stick, line[1], initrd[1], line[2])
+
+
+def _start(stick: Stick, kernel: str, initrd: str, options: str) -> Shown:
+    words = dict(word.partition("=")[::2] for word in options.split())
     directory = words.get("rd.live.dir", "LiveOS")
     image = words.get("rd.live.squashimg", "squashfs.img")
     overlay = words.get("rd.live.overlay")
     place = None if overlay is None else overlay.partition(":")[2]
     return Shown(
-        _sum(read_esp(stick, line[1])),
-        _sum(read_esp(stick, initrd[1])),
+        _sum(read_esp(stick, kernel)),
+        _sum(read_esp(stick, initrd)),
         _sum(read_live(stick, f"/{directory}/{image}")),
         None if place is None else _is_there(stick, place),
     )

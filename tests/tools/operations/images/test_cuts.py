@@ -29,6 +29,7 @@ from tests.tools.operations.images.sticks import (
     files_of,
     make,
     make_source,
+    make_with_syslinux,
     names_on,
     plan_add,
     plan_default,
@@ -36,6 +37,7 @@ from tests.tools.operations.images.sticks import (
     plan_rename,
     plan_update,
     shown,
+    shown_by_syslinux,
 )
 from tests.tools.operations.overlay.sticks import NAME, Stick
 
@@ -56,9 +58,17 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cut_everywhere(
-    stick: Stick, planner: Planner, patch: pytest.MonkeyPatch, sampling: Sampling
+    stick: Stick,
+    planner: Planner,
+    patch: pytest.MonkeyPatch,
+    sampling: Sampling,
+    *,
+    syslinux: bool = False,
 ) -> None:
-    """Do it once, and look at what is left wherever it might have been cut off."""
+    """Do it once, and look at what is left wherever it might have been cut off.
+
+    ``syslinux`` has a menu, too, which has never less than that of GRUB.
+    """
     before, untouched = shown(stick), files_of(stick, NAME)
     with recorded_with_programs(stick.path, patch, fat_folder, volume_files) as recording:
         execute(planner(stick))
@@ -72,6 +82,11 @@ def cut_everywhere(
         assert list(found) in (list(before), list(after))
         for name, image in found.items():
             assert image in _whole(before.get(name), after.get(name)), name
+        if syslinux:
+            by_bios = shown_by_syslinux(stick)
+            assert set(found) <= set(by_bios) <= {*before, *after}
+            for name, image in by_bios.items():
+                assert image in _whole(before.get(name), after.get(name)), name
         seen.add(tuple(found.items()))
     assert {tuple(before.items()), tuple(after.items())} <= seen
     # What leads to the end from here, leads there from the write after, too.
@@ -81,6 +96,7 @@ def cut_everywhere(
         stick.replay()
         _again(stick, planner)
         assert (shown(stick), names_on(stick)) == (after, there)
+        assert not syslinux or list(shown_by_syslinux(stick).items()) == list(after.items())
         assert files_of(stick, NAME) == untouched
         _is_sound(stick)
 
@@ -160,3 +176,47 @@ def test_update(
     stick = make(tmp_path, 32 * MIB)
     execute(plan_add(stick, iso, overlay_kind=DIRECTORY))
     cut_everywhere(stick, lambda stick: plan_update(stick, newer, fate), monkeypatch, sampling)
+
+
+SYSLINUX: dict[str, Planner] = {
+    "remove": plan_remove,
+    "default": lambda stick: plan_default(stick, SECOND),
+    "rename": lambda stick: plan_rename(stick, SECOND, "New"),
+}
+
+
+def test_add_where_syslinux_has_a_menu(
+    tmp_path: Path, iso: Path, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
+) -> None:
+    stick = make_with_syslinux(tmp_path)
+    cut_everywhere(
+        stick,
+        lambda stick: plan_add(stick, iso, overlay_kind=DIRECTORY),
+        monkeypatch,
+        sampling,
+        syslinux=True,
+    )
+
+
+@pytest.mark.parametrize("verb", SYSLINUX)
+def test_a_change_where_syslinux_has_a_menu(
+    verb: str, tmp_path: Path, iso: Path, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
+) -> None:
+    stick = make_with_syslinux(tmp_path)
+    execute(plan_add(stick, iso, overlay_kind=DIRECTORY))
+    assert list(shown_by_syslinux(stick).items()) == list(shown(stick).items())
+    cut_everywhere(stick, SYSLINUX[verb], monkeypatch, sampling, syslinux=True)
+
+
+def test_update_where_syslinux_has_a_menu(
+    tmp_path: Path, iso: Path, newer: Path, monkeypatch: pytest.MonkeyPatch, sampling: Sampling
+) -> None:
+    stick = make_with_syslinux(tmp_path, 32 * MIB)
+    execute(plan_add(stick, iso, overlay_kind=DIRECTORY))
+    cut_everywhere(
+        stick,
+        lambda stick: plan_update(stick, newer, OverlayFate.SET_ASIDE),
+        monkeypatch,
+        sampling,
+        syslinux=True,
+    )

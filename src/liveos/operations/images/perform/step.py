@@ -20,11 +20,12 @@ from liveos.host.folders.directories import (
     rename,
 )
 from liveos.host.folders.ext4_folder import Ext4Folder
+from liveos.host.folders.fat_folder import FatFolder
 from liveos.host.folders.folder import FolderFile, HostFolder
 from liveos.host.folders.in_volume import file_in
 from liveos.host.hold import hold
 from liveos.host.sums import Summing
-from liveos.host.volumes import Ext4Volume
+from liveos.host.volumes import Ext4Volume, FatVolume
 from liveos.operations.home.perform.create import held
 from liveos.operations.install.filling import fill
 from liveos.operations.install.perform import readable, record_text, relayed, stream
@@ -104,10 +105,12 @@ def _add(step: AddFile | AddText, session: Session) -> None:
 
 
 def _write(place: Place, size: int, data: Iterator[bytes], session: Session) -> None:
+    directory, name = posixpath.split(place.path)
+    if isinstance(place.volume, FatVolume):
+        FatFolder(place.volume, directory).clear_remains()
     if not isinstance(place.volume, Ext4Volume):
         stream(place, size, data, session)
         return
-    directory, name = posixpath.split(place.path)
     with Ext4Folder(place.volume, directory).create(name, size) as file:
         fill(file, data, size, session)
 

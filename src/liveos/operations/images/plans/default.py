@@ -3,21 +3,19 @@
 
 from liveos.host.tools import MTOOLS
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.menus import start_first
 from liveos.operations.images.mounted import check_esp
-from liveos.operations.menus.stick import with_first
 from liveos.operations.plan import Plan
-from liveos.operations.steps.menus import ReplaceMenu
 
 
 def plan(stick: OpenStick, name: str | None) -> Plan:
     """Let the first entry of an image start by itself; no step where it does so already."""
     name = require_image(stick, name)
     check_esp(stick)
-    text = with_first(stick.menu.text, name)
-    changes = text != stick.menu.text
+    steps = tuple(start_first(stick, name))
     return Plan(
         title=f"let {stick.path} start {name} by itself",
-        steps=(ReplaceMenu(stick.menu.place, text),) if changes else (),
-        notes=() if changes else (f"{name} starts by itself already",),
+        steps=steps,
+        notes=() if steps else (f"{name} starts by itself already",),
         needs=(MTOOLS,),
     )

@@ -15,12 +15,11 @@ from liveos.medium.home.updates import find_updates
 from liveos.medium.model import Image, Store
 from liveos.medium.old_stick import AnyStick
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.menus import forget
 from liveos.operations.images.mounted import check_removal, opening, tools
-from liveos.operations.images.plans.rubbish import lost_rubbish, removal
-from liveos.operations.menus.stick import without_image
+from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
 from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.home import RemoveHome, RemoveUpdate
-from liveos.operations.steps.menus import ReplaceMenu
 from liveos.sizes import format_size
 
 _UNIT_WORDS = frozenset({"liveos.home", "liveos.swap"})
@@ -37,7 +36,7 @@ def plan(stick: OpenStick, name: str | None, *, force: bool = False) -> Plan:
         check_removal(stick, left, partition=False)
         return Plan(
             title=f"clear what is left of {left} on {stick.path}",
-            steps=(*opening(stick), *removal(stick, left)),
+            steps=(*opening(stick), *clearing(stick, left)),
             destroys=lost_rubbish(stick, left),
             needs=(DEBUGFS, MTOOLS, *tools(stick)),
         )
@@ -76,7 +75,7 @@ def _leftover(stick: OpenStick, name: str | None) -> str | None:
 
 
 def _steps(stick: OpenStick, name: str, image: Image | None) -> Iterator[AnyStep]:
-    yield ReplaceMenu(stick.menu.place, without_image(stick.menu.text, name))
+    yield from forget(stick, name)
     home = _partition(image)
     if home is not None:
         folder = _folder(stick, home)

@@ -25,12 +25,14 @@ from liveos.medium.menus.text import MOST_TEXT
 from liveos.medium.model import FileRef, Image
 from liveos.medium.record import RECORD_NAME, find_record
 from liveos.medium.stick import OpenStick, require_image
+from liveos.operations.images.menus import call, forget
 from liveos.operations.images.mounted import check_change, check_own, opening, tools
 from liveos.operations.images.names import check_new_name
 from liveos.operations.images.plans.rubbish import clearing, lost_rubbish, removal
 from liveos.operations.images.room import require_esp, size_of_boot_files
+from liveos.operations.menus import syslinux_text
+from liveos.operations.menus.everywhere import bios_entries
 from liveos.operations.menus.renaming import renamed_menu
-from liveos.operations.menus.stick import with_name
 from liveos.operations.menus.text import image_directory, image_menu_path
 from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.images import (
@@ -40,10 +42,10 @@ from liveos.operations.steps.images import (
     MoveDirectory,
     RemoveFolder,
 )
-from liveos.operations.steps.menus import ReplaceMenu, ReplaceRecord
+from liveos.operations.steps.menus import ReplaceRecord
 from liveos.operations.steps.stick import Place, ReadBack, Sync
 
-_WRITTEN_ANEW = frozenset({"menu.cfg", RECORD_NAME})
+_WRITTEN_ANEW = frozenset({"menu.cfg", "syslinux.cfg", RECORD_NAME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _is_done(stick: OpenStick, name: str | None, new: str) -> bool:
 def _clearing(stick: OpenStick, old: str, new: str) -> Plan:
     return Plan(
         title=f"clear what is left of {old}, which is called {new}",
-        steps=(*opening(stick), *removal(stick, old)),
+        steps=(*opening(stick), *clearing(stick, old)),
         destroys=lost_rubbish(stick, old),
         needs=(DEBUGFS, MTOOLS, *tools(stick)),
     )
@@ -122,6 +124,7 @@ def _clearing(stick: OpenStick, old: str, new: str) -> Plan:
 def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
     stick, old, new = change.stick, change.old, change.new
     if change.is_moved:
+        yield from forget(stick, new)
         yield RemoveFolder(stick.boot_folder(new))
     else:
         yield from clearing(stick, new)
@@ -130,7 +133,7 @@ def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
         place = Place(stick.esp_volume, f"{image_directory(new)}/{posixpath.basename(file.path)}")
         yield AddFile(file, place)
     text = _menu_text(change)
-    yield AddText(Place(stick.esp_volume, image_menu_path(new)), text)
+    yield from _menus(change, text)
     noted = find_record(stick.esp, image_directory(old).strip("/"))
     if noted is not None:
         place = Place(stick.esp_volume, f"{image_directory(new)}/{RECORD_NAME}")
@@ -142,8 +145,17 @@ def _steps(change: _Renaming, files: tuple[FileRef, ...]) -> Iterator[AnyStep]:
         assert not isinstance(top, FatFolder)  # refused
         yield MoveDirectory(top, old, new)
     yield from _noted(change, text)
-    yield ReplaceMenu(stick.menu.place, with_name(stick.menu.text, old, new))
+    yield from call(stick, old, new)
     yield from removal(stick, old)
+
+
+def _menus(change: _Renaming, text: str) -> Iterator[AddText]:
+    """The image's own, for each loader that has one."""
+    volume = change.stick.esp_volume
+    yield AddText(Place(volume, image_menu_path(change.new)), text)
+    if change.stick.syslinux is not None:
+        own = syslinux_text.image_menu(change.new, bios_entries(text, image_menu_path(change.old)))
+        yield AddText(Place(volume, syslinux_text.image_menu_path(change.new)), own)
 
 
 def _boot_files(stick: OpenStick, name: str) -> tuple[Node, ...]:

@@ -7,12 +7,15 @@ The directory on the ESP goes last: it is what tells that the other one is not i
 from collections.abc import Iterator
 
 from liveos.medium.stick import OpenStick
+from liveos.operations.images.menus import forget
 from liveos.operations.steps.images import RemoveFolder
+from liveos.operations.steps.menus import ReplaceMenu
 
 
-def clearing(stick: OpenStick, name: str) -> Iterator[RemoveFolder]:
+def clearing(stick: OpenStick, name: str) -> Iterator[ReplaceMenu | RemoveFolder]:
     """The steps that clear what is left of an image; none where nothing is."""
     if name.casefold() in {each.casefold() for each in stick.leftovers}:
+        yield from forget(stick, name)
         yield from removal(stick, name)
 
 

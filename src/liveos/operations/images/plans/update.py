@@ -18,6 +18,7 @@ from liveos.host.target import Target
 from liveos.host.tools import DEBUGFS, E2FSCK, MKE2FS, MTOOLS
 from liveos.medium.home.mounting import LiveSystem
 from liveos.medium.home.updates import find_updates
+from liveos.medium.image_menu import find_image_menu
 from liveos.medium.installation import Record, read_record
 from liveos.medium.installed import Installed, refuse
 from liveos.medium.memory_warnings import is_read_only
@@ -45,6 +46,8 @@ from liveos.operations.install.payload import Payload, choose_image, menu_entrie
 from liveos.operations.install.planning import Tags, installed_image
 from liveos.operations.install.sequence import features
 from liveos.operations.install.stick import InstallRequest, UsedAtBoot
+from liveos.operations.menus import syslinux_text
+from liveos.operations.menus.everywhere import in_step
 from liveos.operations.menus.text import image_menu, image_menu_path
 from liveos.operations.plan import AnyStep, Plan
 from liveos.operations.steps.home import WriteUpdate
@@ -89,12 +92,15 @@ class _Update:
             self.stick.folder(self.name), self.installed.overlay_path.rpartition("/")[2]
         )
 
-    def menu(self, installed: Installed) -> ReplaceMenu:
-        """The step by which the image starts as ``installed`` says."""
+    def menus(self, installed: Installed) -> Iterator[ReplaceMenu]:
+        """The steps by which the image starts as ``installed`` says."""
         entries = menu_entries(self.payload, installed, self.request.kernel_arguments)
         folder = self.stick.boot_folder(self.name)
         text = image_menu(entries, self.payload.efi_verb)
-        return ReplaceMenu(FolderFile(folder, image_menu_path(self.name).rpartition("/")[2]), text)
+        yield ReplaceMenu(FolderFile(folder, image_menu_path(self.name).rpartition("/")[2]), text)
+        if self.stick.syslinux is not None:
+            file = FolderFile(folder, syslinux_text.image_menu_path(self.name).rpartition("/")[2])
+            yield ReplaceMenu(file, syslinux_text.image_menu(self.name, entries))
 
 
 def plan(  # noqa: PLR0913 - each is known by itself
@@ -171,6 +177,8 @@ def _steps(update: _Update) -> Iterator[AnyStep]:
     stick, source = update.stick, update.source
     if update.request.verify and source.implanted_md5 is not None:
         yield CheckSource(source.path, source.implanted_md5.md5, meanwhile=False)
+    # What an earlier run has left is told from GRUB's menu.
+    yield from in_step(find_image_menu(stick.scene, update.name))
     yield from (RemoveFile(file) for file in update.old_files.stale)
     yield from _new_files(update)
     yield Sync(stick.device)
@@ -181,7 +189,7 @@ def _steps(update: _Update) -> Iterator[AnyStep]:
             WriteUpdate(each.place, each.file.text) for each in stored if not each.is_current
         )
     forgets = replace(update.installed, overlay=None, readonly=False)
-    yield update.menu(forgets if update.overlay.making else update.installed)
+    yield from update.menus(forgets if update.overlay.making else update.installed)
     yield RemoveFile(FolderFile(stick.folder(update.name), update.old_files.root))
     yield from (RemoveFile(file) for file in update.old_files.boot)
     if update.overlay.making:
@@ -208,7 +216,7 @@ def _exchange_overlay(update: _Update) -> Iterator[AnyStep]:
         update.request.uuid, features(update.payload), targeted=update.used.targeted
     )
     yield making(update.installed.overlay, update.overlay_place, update.overlay_size, filesystem)
-    yield update.menu(update.installed)
+    yield from update.menus(update.installed)
 
 
 def _name_aside(update: _Update, name: str) -> str:

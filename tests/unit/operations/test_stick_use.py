@@ -154,3 +154,10 @@ def test_changes_must_go_to_the_overlay_of_the_stick() -> None:
         "the stick has the overlay /LiveOS/overlay-B-2, but changes go to /LiveOS/overlay-A-1"
     ]
     assert overlay_problems(system(None), Expected()) == []
+
+
+def test_names_on_fat_have_no_case() -> None:
+    """mtools writes a short name in capitals, and a kernel finds it as the boot line says it."""
+    wanted = Expected(swap=Store("/LiveOS/SWAP.IMG", 1))
+    used = system(None, swaps=("/run/initramfs/live/LiveOS/swap.img",))
+    assert swap_problems(used, wanted) == []

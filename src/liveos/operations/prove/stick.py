@@ -69,8 +69,12 @@ def swap_problems(seen: Observation, expected: Expected) -> list[str]:
 
 
 def _is_named(store: str, path: str) -> bool:
-    """Whether the guest's name for a file ends with its path on the stick."""
-    return store == path or store.endswith("/" + path.lstrip("/"))
+    """Whether the guest's name for a file ends with its path on the stick.
+
+    A kernel finds files of FAT in whatever case, and mtools writes short names in capitals.
+    """
+    given, there = store.casefold(), path.casefold()
+    return given == there or given.endswith("/" + there.lstrip("/"))
 
 
 def _ownership(seen: Observation) -> Iterator[str]:

@@ -82,6 +82,7 @@ def test_an_image_comes_beside_the_one_that_runs(booted: Attached, iso: Path) ->
     assert sums[f"::/liveos/{SECOND}/initrd.img"] == digest_of(iso, "/images/pxeboot/initrd.img")
     place = booted.live / SECOND
     record = json.loads((place / "image.json").read_text())
+    assert (place / "image.json").stat().st_mode & 0o777 == 0o644
     noted = {(each["partition"], each["path"]): each["sha256"] for each in record["files"]}
     assert noted["LIVE", f"/{SECOND}/squashfs.img"] == root
     overlay = next(place.glob("overlay-*"))

@@ -122,6 +122,8 @@ def _write_record(place: Place, text: str) -> None:
         return
     with held(file), file.folder.create(file.name, len(text.encode())) as new:
         new.write_at(0, text.encode())
+    if isinstance(file.folder, HostFolder):
+        (file.folder.directory / file.name).chmod(0o644)  # it keeps nothing from anybody
 
 
 def _remove_file(place: FolderFile) -> None:

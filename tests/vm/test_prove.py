@@ -64,8 +64,8 @@ def sticks(tmp_path_factory: pytest.TempPathFactory) -> Sticks:
     ("recipe", "firmware", "kind", "showing"),
     [
         (NESTED, SECURE, SNAPSHOT, Showing.RESET),
-        pytest.param(FLAT, BIOS, DIRECTORY, Showing.RESET, marks=pytest.mark.spare),
-        (EROFS, BIOS, DIRECTORY, Showing.RESET),
+        (FLAT, BIOS, DIRECTORY, Showing.RESET),
+        pytest.param(EROFS, BIOS, DIRECTORY, Showing.RESET, marks=pytest.mark.spare),
         (FLAT, BIOS, DIRECTORY, Showing.NO_TRACE),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

@@ -25,7 +25,7 @@ from tests.tools.operations.litd.test_service import menus
 pytestmark = pytest.mark.tools
 
 PLACES, MOST = 12, 60
-"""Cuts that are looked at, and where every one should be: a state of these sticks costs a second.
+"""Cuts that are looked at, and where every one should be: each costs a second here.
 
 What `tests.tools.operations.images.test_cuts` cuts at every write is written by the same steps.
 """

@@ -155,7 +155,7 @@ class _Copy:
 
     def _is_new(self, piece: bytes, known: bytes | None) -> bool:
         """A new file reads as zeros; ``known`` is the sum of what was written already."""
-        return self._known[-1] != known if known else piece.count(0) != len(piece)
+        return self._known[-1] != known if known else piece != bytes(len(piece))
 
 
 def _require_sound(step: CarryOverlay, copied: OpenOverlay, session: Session) -> None:

@@ -20,7 +20,7 @@ from liveos.formats.binary import Extent, ExtentSource, FileSource, Window
 from liveos.formats.fat.exchange import erase, exchange, forget
 from liveos.formats.fat.reader import Fat
 from liveos.host import disk
-from liveos.host.folders.fat_remains import clear_remains
+from liveos.host.folders.fat_remains import DEEPEST, clear_remains
 from liveos.host.folders.folder import (
     DescriptorFile,
     ReadOnlyFile,
@@ -44,7 +44,6 @@ from liveos.host.volumes import FatVolume
 LARGEST_FILE = (1 << 32) - 1
 """Bytes; the size in a directory entry has 32 bits."""
 
-_DEEPEST = 32  # a damaged directory may hold itself
 _NOT_IN_NAMES = frozenset('"*:<>?\\|[]')
 """What FAT forbids, and what mtools would take for a pattern."""
 
@@ -174,7 +173,7 @@ class FatFolder:
         """
         if not self._is_whole(self.directory):
             return
-        if self.directory.count("/") > _DEEPEST:
+        if self.directory.count("/") > DEEPEST:
             raise RefusedError(f"{self} lies too deep to be removed", hint="run fsck.fat on it")
         for name in self._directory_names():
             FatFolder(self.volume, posixpath.join(self.directory, name)).remove_with_files()

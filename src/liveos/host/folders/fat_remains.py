@@ -16,7 +16,9 @@ from liveos.formats.fat.exchange import Store, erase, forget
 from liveos.formats.fat.reader import Fat
 from liveos.formats.tree import FileKind, Node
 
-_DEEPEST = 32  # a damaged directory may hold itself
+DEEPEST = 32
+"""Directories in each other that are looked into: a damaged one may hold itself."""
+
 # Boot files of images, and the names that contents have before they take another one's place.
 _OURS = re.compile(r"^/liveos/.|\.(?:new|resized|part)$", re.IGNORECASE)
 
@@ -29,7 +31,7 @@ def clear_remains(store: Store) -> None:
     """
     fs = Fat(store)
     with suppress(FormatError):
-        for node in [each for each in _nodes(fs, fs.root, _DEEPEST) if _is_remains(fs, each)]:
+        for node in [each for each in _nodes(fs, fs.root, DEEPEST) if _is_remains(fs, each)]:
             if node.kind is FileKind.DIRECTORY:
                 erase(store, node.handle)
             else:

@@ -284,7 +284,7 @@ def _copy_sparse(source: ByteSource, path: Path) -> None:
     with path.open("wb") as copy:
         for offset in range(0, source.size, _PIECE):
             piece = source.read_at(offset, min(_PIECE, source.size - offset))
-            if piece.count(0) != len(piece):
+            if piece != bytes(len(piece)):
                 copy.seek(offset)
                 copy.write(piece)
         copy.truncate(source.size)

@@ -28,7 +28,6 @@ from tests.tools.operations.images.sticks import (
     Shown,
     files_of,
     make,
-    make_source,
     make_with_syslinux,
     names_on,
     plan_add,
@@ -45,16 +44,6 @@ pytestmark = pytest.mark.tools
 
 Planner = Callable[[Stick], Plan]
 DIRECTORY = PersistenceKind.DIRECTORY
-
-
-@pytest.fixture(scope="module")
-def iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("source"))
-
-
-@pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("newer"), "Fedora-WS-Live-40-1-2")
 
 
 def cut_everywhere(

@@ -42,11 +42,6 @@ def stick(tmp_path: Path) -> Path:
     return layouts.made(source, tmp_path / "stick.img", filesystem=Fat32())
 
 
-@pytest.fixture(scope="module")
-def iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("source"))
-
-
 def plan_add(stick: Path, iso: Path, **changes: object) -> Plan:
     with open_stick(stick) as opened:
         target = look_at(opened.device, iso)

@@ -43,16 +43,6 @@ from tests.tools.operations.overlay.stores import run
 pytestmark = pytest.mark.tools
 
 
-@pytest.fixture(scope="module")
-def iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("source"))
-
-
-@pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("newer"), "Fedora-WS-Live-40-1-2")
-
-
 @pytest.fixture
 def stick(tmp_path: Path) -> Stick:
     return make(tmp_path, 40 * MIB)

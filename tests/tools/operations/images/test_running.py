@@ -34,7 +34,6 @@ from tests.tools.operations.images.sticks import (
     SECOND,
     SYSTEM,
     digest_of,
-    make_source,
     request,
     store,
 )
@@ -44,11 +43,6 @@ from tests.tools.operations.overlay.stores import run
 pytestmark = pytest.mark.tools
 
 LIVE = Path("live")
-
-
-@pytest.fixture(scope="module")
-def iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_source(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture
